@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: datapath: the daemon's hand on hubmesh.ko and on mesh0
+ *
+ * A shell over generic netlink (libmnl) and rtnetlink (libnl-route-3): makes
+ * the device, installs links, hubs, keys and routes, listens to the event
+ * group and reads statistics.  Requests are answered by the kernel at once,
+ * so they are blocking with a receive timeout; events come through the loop.
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <uv.h>
+
+#include "daemon/hub/effects.h"
+
+struct datapath;
+
+struct datapath_events {
+	void (*link)(void *arg, uint32_t link, bool is_up, uint32_t rtt_us);
+	void (*need_session)(void *arg, const struct hub_id *hub);
+	void (*key_needed)(void *arg, enum key_owner owner, uint32_t link,
+			   const struct hub_id *hub, uint8_t phase);
+	void *arg;
+};
+
+/**
+ * struct datapath_settings - borrowed during datapath_open()
+ * @ifname: mesh interface, e.g. "mesh0"; created if missing, reused if it is ours
+ * @id: hub id, becomes the MAC
+ * @data_port: UDP port of the carrier
+ * @control_port: TCP port HOP frames may carry
+ * @mtu: of the interface
+ * @probe_ms: probe interval for every link
+ * @probe_misses: until a link is down
+ * @cipher: preferred enum hubmesh_cipher
+ */
+struct datapath_settings {
+	const char *ifname;
+	struct hub_id id;
+	uint16_t data_port, control_port;
+	uint32_t mtu, probe_ms, probe_misses, cipher;
+};
+
+/**
+ * datapath_open() - Find the module, make and raise the interface.
+ * Return: 0; -ENOENT the module is not loaded and cannot be (control plane
+ * only); -EPERM; -EEXIST the name belongs to something else; other -errno.
+ * @error_text says why for a person.
+ */
+int datapath_open(uv_loop_t *loop, const struct datapath_settings *settings,
+		  const struct datapath_events *events, struct datapath **ret,
+		  const char **error_text);
+/** datapath_close() - Stop listening; deletes the interface if @delete_device. */
+void datapath_close(struct datapath *dp, bool delete_device);
+
+/* Effects; each returns 0 or the kernel's -errno, with datapath_last_error()
+ * giving the kernel's extack sentence. Idempotent: SET updates what exists,
+ * DEL of what is gone is 0. */
+int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
+		      const struct hub_id *peer, const struct endpoint *local,
+		      const struct endpoint *remote);
+int datapath_link_del(struct datapath *dp, uint32_t link);
+int datapath_hub_set(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
+		     struct in_addr ipv4); /* kernel hub + permanent neighbours on mesh0 */
+int datapath_hub_del(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
+		     struct in_addr ipv4);
+/* Key material is wiped from every buffer of the shell after sending. */
+int datapath_key_install(struct datapath *dp, enum key_owner owner, uint32_t link,
+			 const struct hub_id *hub, uint8_t phase, uint32_t cipher,
+			 const uint8_t *rx, const uint8_t *tx, size_t len);
+int datapath_key_use(struct datapath *dp, enum key_owner owner, uint32_t link,
+		     const struct hub_id *hub, uint8_t phase);
+int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
+		     const struct hub_id *hub, uint8_t phase);
+int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
+		    size_t n_routes); /* splits over messages of one transaction */
+int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct in_addr ipv4,
+		       uint8_t ipv4_prefix_len); /* replaces what was set before */
+int datapath_set_mtu(struct datapath *dp, uint32_t mtu);
+const char *datapath_last_error(const struct datapath *dp);
+const char *datapath_ifname(const struct datapath *dp);
+
+/* Statistics for the API: blocking dumps, one callback per object. */
+struct datapath_stats {
+	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, rx_drops, tx_drops, forwarded;
+};
+struct datapath_link_stats {
+	uint32_t link;
+	uint32_t state; /* enum hubmesh_link_state */
+	uint32_t rtt_us, jitter_us;
+	uint64_t lost;
+	uint8_t tx_phase, rx_phases; /* tx 0xff = none */
+	struct datapath_stats stats;
+};
+struct datapath_hub_stats {
+	struct hub_id hub;
+	uint8_t tx_phase, rx_phases;
+	uint32_t held;
+	struct datapath_stats stats;
+};
+/**
+ * struct datapath_device_stats - the device's counters
+ * @drops: indexed by enum hubmesh_drop
+ */
+struct datapath_device_stats {
+	struct datapath_stats stats;
+	uint64_t drops[64];
+	uint64_t generation;
+};
+int datapath_read_device(struct datapath *dp, struct datapath_device_stats *ret);
+int datapath_read_links(struct datapath *dp,
+			void (*fn)(const struct datapath_link_stats *s, void *arg), void *arg);
+int datapath_read_hubs(struct datapath *dp,
+		       void (*fn)(const struct datapath_hub_stats *s, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: effects: everything hub.c asks the world to do
+ *
+ * hub.c and the rooms only decide.  What they decide leaves as a list of
+ * effects, in order; a shell (or the simulator) carries them out after the
+ * event function has returned and reports results as later events.  An
+ * effect owns the bytes it carries.  Key material never appears here: key
+ * effects name the TLS session whose exporter yields it.
+ */
+#ifndef HUB_EFFECTS_H
+#define HUB_EFFECTS_H
+
+#include <stddef.h>
+
+#include "daemon/lib/endpoint.h"
+#include "daemon/lib/hub_id.h"
+
+#define EFFECTS_MAX 65536 /* per event; more is a bug, asserted */
+#define EFFECT_NEXTHOPS_MAX 4
+
+enum effect_kind {
+	EFFECT_BEACON_SEND, /* bytes to a multicast group or a unicast seed */
+	EFFECT_DIAL,	    /* open a TLS session */
+	EFFECT_CLOSE,	    /* close one, with a reason for the log */
+	EFFECT_SEND,	    /* one control message on a session */
+	EFFECT_LINK_SET,    /* create or update a kernel link */
+	EFFECT_LINK_DEL,
+	EFFECT_HUB_SET,	    /* make a hub known to the kernel, with its addresses */
+	EFFECT_HUB_DEL,
+	EFFECT_KEY_INSTALL, /* export from a session and install, transmit pending */
+	EFFECT_KEY_USE,	    /* transmit with a phase: the peer has proved it */
+	EFFECT_KEY_DEL,
+	EFFECT_ROUTES,	    /* replace the whole route set */
+	EFFECT_ADDRESSES,   /* our own addresses on mesh0 */
+	EFFECT_PERSIST,	    /* remember a number across restarts */
+	EFFECT_LOG,	    /* something a person should read */
+};
+
+/** enum key_owner - what a key belongs to */
+enum key_owner {
+	KEY_OWNER_LINK, /* hop tags, HOP and PROBE frames of one link */
+	KEY_OWNER_SEAL, /* frames between two hubs, through any relay */
+};
+
+/** enum persist_key - numbers that must survive a restart */
+enum persist_key {
+	PERSIST_BOOT_EPOCH, /* grows by one at each start */
+	PERSIST_LSR_SEQ,    /* never announce a sequence twice */
+	PERSIST_IPV4,	    /* the mesh IPv4 address in use, host order */
+};
+
+/** enum log_class - whose fault a line is about */
+enum log_class {
+	LOG_CLASS_INFO,	 /* news */
+	LOG_CLASS_PEER,	 /* a peer misbehaved */
+	LOG_CLASS_LOCAL, /* configuration or machine */
+	LOG_CLASS_BUG,	 /* ours */
+};
+
+/**
+ * struct effect_nexthop - one way out
+ * @link: local link index
+ * @weight: share, at least 1
+ */
+struct effect_nexthop {
+	uint32_t link;
+	uint8_t weight;
+};
+
+/**
+ * struct effect_route - how to reach one hub
+ * @hub: destination
+ * @n_via: entries of @via, at least 1
+ * @via: equal-cost links
+ * @backup: loop-free alternative link, 0 = none
+ */
+struct effect_route {
+	struct hub_id hub;
+	uint8_t n_via;
+	struct effect_nexthop via[EFFECT_NEXTHOPS_MAX];
+	uint32_t backup;
+};
+
+/**
+ * struct effect - one entry; the member of the union named like the kind
+ */
+struct effect {
+	enum effect_kind kind;
+	union {
+		struct {
+			struct endpoint to; /* multicast: address and ifindex */
+			uint8_t *bytes;	    /* owned */
+			size_t len;
+		} beacon_send;
+		struct {
+			uint64_t session; /* id given by hub.c, even */
+			struct hub_id peer; /* expected; all zero = learn it (seed) */
+			struct endpoint to; /* underlay, or the peer's ULA */
+			struct endpoint from; /* source address, family 0 = routing decides */
+			bool over_mesh;
+		} dial;
+		struct {
+			uint64_t session;
+			const char *reason; /* static text */
+		} close;
+		struct {
+			uint64_t session;
+			uint8_t message; /* enum control_message */
+			uint8_t *body;	 /* owned, CBOR */
+			size_t len;
+		} send;
+		struct {
+			uint32_t link; /* our index, chosen by hub.c */
+			uint32_t remote_link; /* the peer's index */
+			struct hub_id peer;
+			struct endpoint remote; /* port = the peer's data port */
+			struct endpoint local;
+		} link_set;
+		struct {
+			uint32_t link;
+		} link_del;
+		struct {
+			struct hub_id hub;
+			struct in6_addr ula;
+			struct in_addr ipv4; /* network order, 0 = none */
+		} hub_set;
+		struct {
+			struct hub_id hub;
+			struct in6_addr ula;
+			struct in_addr ipv4;
+		} hub_del;
+		struct {
+			enum key_owner owner;
+			uint32_t link;	   /* when LINK */
+			struct hub_id hub; /* when SEAL */
+			uint64_t session;  /* whose exporter */
+			uint8_t phase;
+			uint32_t serial; /* goes into the exporter context */
+		} key;			 /* INSTALL, USE, DEL (session, serial unused) */
+		struct {
+			uint64_t generation;
+			struct effect_route *routes; /* owned */
+			size_t n_routes;
+		} routes;
+		struct {
+			struct in6_addr ula; /* /64 */
+			struct in_addr ipv4; /* network order, 0 = none */
+			uint8_t ipv4_prefix_len;
+		} addresses;
+		struct {
+			enum persist_key key;
+			uint64_t value;
+		} persist;
+		struct {
+			enum log_class class;
+			char *text; /* owned, key=value */
+		} log;
+	};
+};
+
+/**
+ * struct effects - ordered list; zero-initialise to make an empty one
+ */
+struct effects {
+	struct effect *list;
+	size_t n, capacity;
+};
+
+/** effects_add() - Append a zeroed entry of @kind; never fails (aborts on OOM). */
+struct effect *effects_add(struct effects *fx, enum effect_kind kind);
+/** effects_log() - Append a LOG entry, printf style. */
+void effects_log(struct effects *fx, enum log_class class, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/** effects_clear() - Free everything the entries own; keeps the list's memory. */
+void effects_clear(struct effects *fx);
+/** effects_fini() - effects_clear() and free the list. */
+void effects_fini(struct effects *fx);
+
+#endif

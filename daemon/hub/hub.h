@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: hub: the one place where the rooms meet
+ *
+ * One function per thing that can happen.  Each takes the time (monotonic,
+ * nanoseconds), looks at the rooms, changes them and appends effects.
+ * Nothing in here or below does I/O, reads a clock or draws a random number:
+ * seeds come with the settings.  The shells and the simulator are the only
+ * callers; they run the effects when the function has returned.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "daemon/hub/effects.h"
+
+struct hub;
+
+#define HUB_NAME_MAX 63
+#define HUB_SEEDS_MAX 64
+#define HUB_INTERFACES_MAX 64
+
+/**
+ * struct hub_settings - what configuration and identity tell the hub; copied
+ * @id: our hub id
+ * @cert_der: our certificate, DER; borrowed during hub_new() and copied
+ * @cert_der_len: its length
+ * @private_key: Ed25519 seed (32) for signing beacons and records; copied into
+ *	locked memory, wiped by hub_free()
+ * @mesh: mesh name (SPIFFE trust domain)
+ * @name: hub name for people
+ * @boot_epoch: persisted number of this start, already incremented
+ * @lsr_seq: last persisted link-state sequence
+ * @control_port: TCP and beacon UDP port, host order
+ * @data_port: UDP port of the kernel's carrier, host order
+ * @ipv4_pool: network (host order), 0 = no IPv4
+ * @ipv4_pool_prefix_len: 8..30
+ * @ipv4_last: address used before, host order, 0 = none
+ * @seeds: unicast beacon targets
+ * @n_seeds: entries of @seeds
+ * @beacon_interval_min_ms: Trickle Imin
+ * @beacon_interval_max_ms: Trickle Imax
+ * @rekey_after_ms: age of a key before it is replaced
+ * @session_idle_ms: a mesh session without messages closes after this
+ * @has_datapath: the kernel module is there
+ * @seed: for jitter and tie-breaks; the simulator's reproducibility
+ */
+struct hub_settings {
+	struct hub_id id;
+	const uint8_t *cert_der;
+	size_t cert_der_len;
+	uint8_t private_key[32];
+	char mesh[HUB_NAME_MAX + 1];
+	char name[HUB_NAME_MAX + 1];
+	uint64_t boot_epoch, lsr_seq;
+	uint16_t control_port, data_port;
+	uint32_t ipv4_pool;
+	uint8_t ipv4_pool_prefix_len;
+	uint32_t ipv4_last;
+	struct endpoint seeds[HUB_SEEDS_MAX];
+	size_t n_seeds;
+	uint32_t beacon_interval_min_ms, beacon_interval_max_ms;
+	uint64_t rekey_after_ms, session_idle_ms;
+	bool has_datapath;
+	uint64_t seed;
+};
+
+struct trust; /* daemon/trust/trust.h: roots and verification, pure */
+
+/**
+ * hub_new() - Make a hub; sends nothing before hub_on_start().
+ * @settings: copied
+ * @trust: roots to verify against; owned by the hub from now on
+ *
+ * Return: the hub, never NULL (aborts on OOM).
+ */
+struct hub *hub_new(const struct hub_settings *settings, struct trust *trust);
+void hub_free(struct hub *hub);
+
+/* Events.  @now_ns is monotonic.  All append to @fx. */
+
+void hub_on_start(struct hub *hub, uint64_t now_ns, struct effects *fx);
+/** hub_on_timer() - Time passed; call at hub_next_deadline() or later. */
+void hub_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+/** hub_next_deadline() - When hub_on_timer() wants to run next, ns. */
+uint64_t hub_next_deadline(const struct hub *hub);
+
+/**
+ * hub_on_interface() - An underlay interface chosen for the mesh came or went.
+ * @ifindex: its index
+ * @up: has carrier and is administratively up
+ * @addresses: its usable unicast addresses (each with @ifindex)
+ * @n_addresses: entries; 0 when it goes
+ */
+void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
+		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx);
+
+/** hub_on_beacon() - A UDP datagram came to the beacon port. */
+void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from,
+		   const uint8_t *bytes, size_t len, struct effects *fx);
+
+/**
+ * struct session_peer - who is at the other end of a TLS session
+ * @hub: id bound to the certificate's key
+ * @pubkey: that key
+ * @cert_der: leaf certificate, borrowed for the call
+ * @cert_der_len: its length
+ * @local: our address of the connection
+ * @remote: the peer's
+ * @is_client: we dialled
+ * @over_mesh: runs over mesh0
+ */
+struct session_peer {
+	struct hub_id hub;
+	uint8_t pubkey[HUB_PUBKEY_LEN];
+	const uint8_t *cert_der;
+	size_t cert_der_len;
+	struct endpoint local, remote;
+	bool is_client;
+	bool over_mesh;
+};
+
+/** hub_on_session_up() - Mutual TLS is complete and verified. */
+void hub_on_session_up(struct hub *hub, uint64_t now_ns, uint64_t session,
+		       const struct session_peer *peer, struct effects *fx);
+/** hub_on_session_down() - It ended, or a DIAL failed (@error: -errno). */
+void hub_on_session_down(struct hub *hub, uint64_t now_ns, uint64_t session, int error,
+			 struct effects *fx);
+/**
+ * hub_on_message() - A control message arrived on a session.
+ * Return: 0; -EBADMSG malformed, -EPROTO out of place: the shell answers the
+ * peer with 400 and hub.c has already counted and logged it.
+ */
+int hub_on_message(struct hub *hub, uint64_t now_ns, uint64_t session, uint8_t message,
+		   const uint8_t *body, size_t len, struct effects *fx);
+
+/** enum link_report_state - what the datapath (or session pings) says of a link */
+enum link_report_state { LINK_REPORT_UP, LINK_REPORT_DOWN };
+
+/** hub_on_link_report() - Liveness or quality of a link changed. @rtt_us 0 = unknown. */
+void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
+			enum link_report_state state, uint32_t rtt_us, struct effects *fx);
+/** hub_on_need_session() - The kernel holds frames for a hub without a seal key. */
+void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *peer,
+			 struct effects *fx);
+/** hub_on_key_needed() - A key nears its frame limit. */
+void hub_on_key_needed(struct hub *hub, uint64_t now_ns, enum key_owner owner, uint32_t link,
+		       const struct hub_id *peer, uint8_t phase, struct effects *fx);
+/** hub_on_key_failed() - A key effect could not be carried out. */
+void hub_on_key_failed(struct hub *hub, uint64_t now_ns, enum key_owner owner, uint32_t link,
+		       const struct hub_id *peer, uint8_t phase, int error, struct effects *fx);
+/** hub_on_config() - New settings after SIGHUP; sessions stay. Identity may not change. */
+void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *settings,
+		   struct effects *fx);
+/** hub_on_stop() - Say goodbye: neighbours learn at once. */
+void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
+
+/* Read side: for the local API and the simulator's checks. Walks are in a
+ * stable order (by id or index). Strings and pointers are borrowed until the
+ * next event. */
+
+/**
+ * struct hub_view_hub - one hub as we know it
+ * @hops: links to cross, 0 for ourselves, UINT32_MAX unreachable
+ * @cost_us: route cost
+ * @last_heard_ns: monotonic time its newest record came, 0 = ourselves
+ */
+struct hub_view_hub {
+	struct hub_id id;
+	const char *name;
+	struct in6_addr ula;
+	struct in_addr ipv4;
+	uint64_t boot_epoch, lsr_seq;
+	uint32_t hops, cost_us;
+	uint64_t last_heard_ns;
+	bool is_self, is_neighbour, has_seal;
+	uint32_t n_links;
+};
+
+struct hub_view_link {
+	uint32_t link, remote_link;
+	struct hub_id peer;
+	struct endpoint local, remote;
+	bool is_up;
+	uint32_t rtt_us, cost_us;
+	uint8_t tx_phase; /* 0xff = none */
+	uint64_t session, up_since_ns;
+};
+
+struct hub_view_session {
+	uint64_t session;
+	struct hub_id peer;
+	struct endpoint local, remote;
+	bool is_up, is_client, over_mesh;
+	uint64_t since_ns, last_message_ns;
+	uint8_t seal_phase; /* 0xff = none */
+	uint64_t rekey_at_ns; /* 0 = not scheduled */
+};
+
+/**
+ * struct hub_counters - what came from outside and what became of it
+ */
+struct hub_counters {
+	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_bad_signature,
+		beacons_other_mesh, beacons_limited;
+	uint64_t sessions_up, sessions_failed, sessions_refused;
+	uint64_t messages_in, messages_out, messages_malformed, messages_out_of_place;
+	uint64_t records_accepted, records_stale, records_bad_signature, records_refused,
+		records_limited;
+	uint64_t routes_computed, rekeys, id_conflicts, address_conflicts;
+};
+
+typedef int (*hub_view_hub_fn)(const struct hub_view_hub *view, void *arg);
+typedef int (*hub_view_link_fn)(const struct hub_view_link *view, void *arg);
+typedef int (*hub_view_session_fn)(const struct hub_view_session *view, void *arg);
+typedef int (*hub_view_route_fn)(const struct effect_route *route, uint32_t cost_us,
+				 uint32_t hops, void *arg);
+
+/* Each stops at the first non-zero return and passes it on. */
+int hub_for_each_hub(const struct hub *hub, hub_view_hub_fn fn, void *arg);
+int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg);
+int hub_for_each_session(const struct hub *hub, hub_view_session_fn fn, void *arg);
+int hub_for_each_route(const struct hub *hub, hub_view_route_fn fn, void *arg);
+/**
+ * hub_path() - Hubs on the way to @to by our own topology, ourselves first.
+ * Return: number of hubs written (at most @max); -EHOSTUNREACH.
+ */
+int hub_path(const struct hub *hub, const struct hub_id *to, struct hub_id *path, size_t max);
+const struct hub_counters *hub_counters(const struct hub *hub);
+const struct hub_settings *hub_get_settings(const struct hub *hub);
+uint64_t hub_route_generation(const struct hub *hub);
+/** hub_find() - By id, name, ULA or IPv4 text. Return: 0; -ENOENT; -ENOTUNIQ (name). */
+int hub_find(const struct hub *hub, const char *text, struct hub_id *ret);
+
+#endif

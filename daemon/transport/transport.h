@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: transport: TLS 1.3 sessions between hubs, HTTP/2 inside
+ *
+ * A shell: it dials and accepts TCP, runs mutual TLS 1.3 (wolfSSL, suites and
+ * group pinned, verification always on), speaks HTTP/2 (nghttp2) and carries
+ * control messages.  It decides nothing but what a malformed peer deserves.
+ * Every buffer, session count and time is bounded below.
+ */
+#ifndef TRANSPORT_TRANSPORT_H
+#define TRANSPORT_TRANSPORT_H
+
+#include <uv.h>
+
+#include "daemon/hub/effects.h"
+#include "daemon/hub/hub.h"
+#include "daemon/trust/trust.h"
+
+#define TRANSPORT_SESSIONS_MAX 4096
+#define TRANSPORT_HANDSHAKES_PER_PEER_MAX 8  /* unfinished, per remote address */
+#define TRANSPORT_HANDSHAKES_MAX 256	     /* unfinished, in all */
+#define TRANSPORT_HANDSHAKE_MS 10000
+#define TRANSPORT_CONNECT_MS 5000
+#define TRANSPORT_WRITE_QUEUE_MAX (4 << 20) /* bytes per session, then it is closed */
+#define TRANSPORT_PING_MS 1000		    /* HTTP/2 PING interval */
+#define TRANSPORT_PING_MISSES 5		    /* unanswered in a row until the session is closed */
+#define TRANSPORT_KEYMAT_LEN 60		    /* longest of seal (44) and link (60) material */
+
+struct transport;
+
+/**
+ * struct transport_events - what the transport reports; called from the loop
+ */
+struct transport_events {
+	void (*session_up)(void *arg, uint64_t session, const struct session_peer *peer);
+	void (*session_down)(void *arg, uint64_t session, int error);
+	/* Return 0, -EBADMSG or -EPROTO: answered with 204 or 400. */
+	int (*message)(void *arg, uint64_t session, uint8_t message, const uint8_t *body,
+		       size_t len);
+	/* Round trip of an HTTP/2 PING, for hubs without the kernel module. */
+	void (*rtt)(void *arg, uint64_t session, uint32_t rtt_us);
+	void *arg;
+};
+
+/**
+ * struct transport_settings - borrowed during transport_new()
+ * @cert_pem: chain, leaf first
+ * @key_pem: Ed25519 private key; copied into wolfSSL and nowhere else
+ * @port: TCP control port, host order
+ * @is_mesh_address: tells connections over mesh0 from underlay ones
+ */
+struct transport_settings {
+	const uint8_t *cert_pem, *key_pem;
+	size_t cert_pem_len, key_pem_len;
+	uint16_t port;
+	bool (*is_mesh_address)(void *arg, const struct in6_addr *addr);
+};
+
+/**
+ * transport_new() - Listen on the control port (v6 dual stack) and be ready to dial.
+ * @trust: verifies peers; must outlive the transport
+ * @error_text: on failure, a sentence for a person (static or thread-local text)
+ * Return: 0; -EADDRINUSE; -EBADMSG certificate or key unusable; -ENOMEM; ...
+ */
+int transport_new(uv_loop_t *loop, const struct transport_settings *settings, struct trust *trust,
+		  const struct transport_events *events, struct transport **ret,
+		  const char **error_text);
+/** transport_free() - Close all sessions; no callbacks from now on; needs the loop to run once more. */
+void transport_free(struct transport *transport);
+
+/* Effects.  dial reports through session_up or session_down, never at once. */
+void transport_dial(struct transport *transport, uint64_t session, const struct hub_id *peer,
+		    const struct endpoint *to, const struct endpoint *from, bool over_mesh);
+void transport_close(struct transport *transport, uint64_t session, const char *reason);
+/** transport_send() - Queue one message. Return: 0; -ENOTCONN; -ENOBUFS (session is closed). */
+int transport_send(struct transport *transport, uint64_t session, uint8_t message,
+		   const uint8_t *body, size_t len);
+
+/**
+ * transport_export_keys() - Key material of a session, both directions.
+ * @owner: selects the label, "EXPORTER-hubmesh-link" or "EXPORTER-hubmesh-seal"
+ * @serial: offer number; @phase: 0..3; @cipher: all three go into the context
+ * @rx: what the peer transmits with; @tx: what we transmit with; @len bytes each,
+ *	44 for seals and 60 for links; the caller wipes them
+ *
+ * Return: 0; -ENOTCONN.
+ */
+int transport_export_keys(struct transport *transport, uint64_t session, enum key_owner owner,
+			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx,
+			  uint8_t *tx, size_t len);
+
+struct transport_counters {
+	uint64_t accepted, dialled, handshakes_failed, handshakes_limited, certificates_refused,
+		requests_refused, pings_lost, bytes_in, bytes_out;
+};
+const struct transport_counters *transport_counters(const struct transport *transport);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: control messages between hubs
+ *
+ * One-way messages, each an HTTP/2 POST to its path with a CBOR map (integer
+ * keys, definite lengths, sorted) as body, answered with 204 or 4xx.  The
+ * answer only says the bytes were understood; protocols that need an answer
+ * have a message for it.  Documentation/control.rst is the specification.
+ */
+#ifndef WIRE_CONTROL_H
+#define WIRE_CONTROL_H
+
+#include <stddef.h>
+
+#include "daemon/lib/hub_id.h"
+
+#define CONTROL_BODY_MAX 65536 /* bytes; larger requests get 413 */
+#define CONTROL_NAME_MAX 63
+#define CONTROL_DIGESTS_MAX 1024 /* LSDB entries in one DIGEST message */
+#define CONTROL_RECORD_MAX 16384 /* one signed link-state record */
+
+enum control_message {
+	CONTROL_HELLO = 1,   /* POST /v1/hello: first on every session, both ways */
+	CONTROL_KEY_OFFER,   /* POST /v1/key-offer: receive key installed, install yours */
+	CONTROL_KEY_ACCEPT,  /* POST /v1/key-accept: installed, you may transmit */
+	CONTROL_KEY_CONFIRM, /* POST /v1/key-confirm: I transmit with it, so may you */
+	CONTROL_KEY_REFUSE,  /* POST /v1/key-refuse: phase busy, here is a free one */
+	CONTROL_RECORD,	     /* POST /v1/record: one signed link-state record */
+	CONTROL_DIGEST,	     /* POST /v1/digest: what my database holds */
+	CONTROL_BYE,	     /* POST /v1/bye: I am leaving */
+	__CONTROL_END,
+};
+
+/** control_path() - ":path" of a message, NULL for an unknown number. */
+const char *control_path(uint8_t message);
+/** control_from_path() - Return: message number; -ENOENT. */
+int control_from_path(const char *path, size_t len);
+
+/**
+ * struct control_hello - who speaks, and what the kernel there needs to know
+ * @boot_epoch: the sender's; another one than before means its keys are gone
+ * @link: sender's index for the link of this session, 0 over the mesh
+ * @data_port: UDP port of its carrier, 0 = no datapath
+ * @name: for people
+ * @ciphers: bit mask of 1 << enum hubmesh_cipher it can use
+ * @replaces: session takes over from an earlier one of the same path (rekey)
+ */
+struct control_hello {
+	uint64_t boot_epoch;
+	uint32_t link;
+	uint16_t data_port;
+	char name[CONTROL_NAME_MAX + 1];
+	uint32_t ciphers;
+	bool replaces;
+};
+
+/**
+ * struct control_key - body of KEY_OFFER, KEY_ACCEPT, KEY_CONFIRM, KEY_REFUSE
+ * @owner: enum key_owner
+ * @phase: phase spoken of; in KEY_REFUSE the one to try instead
+ * @serial: counts offers of the session; goes into the exporter context
+ * @cipher: enum hubmesh_cipher
+ */
+struct control_key {
+	uint8_t owner;
+	uint8_t phase;
+	uint32_t serial;
+	uint32_t cipher;
+};
+
+/**
+ * struct control_digest_entry - one record the sender has
+ */
+struct control_digest_entry {
+	struct hub_id hub;
+	uint64_t boot_epoch;
+	uint64_t seq;
+};
+
+/*
+ * Encoders write into @buf and return the length, or -EMSGSIZE.
+ * Decoders return 0, or -EBADMSG with @ret untouched.
+ */
+int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t size);
+int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *ret);
+int control_encode_key(const struct control_key *m, uint8_t *buf, size_t size);
+int control_decode_key(const uint8_t *buf, size_t len, struct control_key *ret);
+int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_t *buf,
+			  size_t size);
+/* Return: number of entries, at most @max; -EBADMSG. */
+int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_entry *ret,
+			  size_t max);
+
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) */
+/*
+ * DOC: generic netlink ABI of hubmesh.ko
+ *
+ * Family "hubmesh", described machine-readably in
+ * Documentation/netlink/specs/hubmesh.yaml; a check compares the two.
+ * A device is named by HUBMESH_A_IFINDEX or HUBMESH_A_IFNAME in the network
+ * namespace of the socket.  Every change, and every read that shows more than
+ * counters, needs CAP_NET_ADMIN in the user namespace that owns that network
+ * namespace.  Key material goes in and never comes out.
+ *
+ * Attribute tree:
+ *
+ *   HUBMESH_A_IFINDEX  u32          } one of the two, in every command
+ *   HUBMESH_A_IFNAME   string       }
+ *   HUBMESH_A_DEVICE   nest         DEV_SET, DEV_GET
+ *     HUBMESH_A_DEVICE_*
+ *   HUBMESH_A_LINK     nest         LINK_NEW/SET/DEL/GET, KEY_*, events
+ *     HUBMESH_A_LINK_*
+ *   HUBMESH_A_HUB      nest         HUB_NEW/DEL/GET, KEY_*, events
+ *     HUBMESH_A_HUB_*
+ *   HUBMESH_A_KEY      nest         KEY_SET, KEY_USE, KEY_DEL
+ *     HUBMESH_A_KEY_*
+ *   HUBMESH_A_ROUTES   nest         ROUTE_REPLACE, ROUTE_GET
+ *     HUBMESH_A_ROUTES_GENERATION u64
+ *     HUBMESH_A_ROUTES_FLAGS      u32  HUBMESH_ROUTES_F_*
+ *     HUBMESH_A_ROUTES_ROUTE      nest, repeated
+ *       HUBMESH_A_ROUTE_HUB         binary(6)
+ *       HUBMESH_A_ROUTE_NEXTHOP     nest, repeated, at most HUBMESH_NEXTHOPS_MAX
+ *         HUBMESH_A_NEXTHOP_LINK      u32
+ *         HUBMESH_A_NEXTHOP_WEIGHT    u8
+ *       HUBMESH_A_ROUTE_BACKUP      nest, at most one
+ *         HUBMESH_A_NEXTHOP_LINK      u32
+ *   HUBMESH_A_FDB      nest         FDB_NEW/DEL/GET/FLUSH, events
+ *     HUBMESH_A_FDB_*
+ *   HUBMESH_A_EVENT    u32          enum hubmesh_event, in notifications
+ */
+#ifndef _UAPI_LINUX_HUBMESH_H
+#define _UAPI_LINUX_HUBMESH_H
+
+#define HUBMESH_FAMILY_NAME	"hubmesh"
+#define HUBMESH_FAMILY_VERSION	1
+#define HUBMESH_MCGRP_EVENTS	"events"
+
+#define HUBMESH_NEXTHOPS_MAX	4	/* weighted links of one route */
+#define HUBMESH_LINKS_MAX	65535	/* per device, the index is 16 bits */
+#define HUBMESH_HUBS_MAX	16384	/* per device */
+#define HUBMESH_FDB_MAX		32768	/* per device */
+
+/**
+ * enum hubmesh_cmd - commands of the family
+ * @HUBMESH_CMD_DEV_GET: do, dump: settings, state and statistics of devices
+ * @HUBMESH_CMD_DEV_SET: change settings of a device
+ * @HUBMESH_CMD_LINK_NEW: add a link; the reply carries its index
+ * @HUBMESH_CMD_LINK_SET: change a link's remote index, addresses, probe timing
+ * @HUBMESH_CMD_LINK_DEL: remove a link and its keys
+ * @HUBMESH_CMD_LINK_GET: do, dump: links with state and statistics
+ * @HUBMESH_CMD_HUB_NEW: make a hub known, so that frames from it are accepted
+ * @HUBMESH_CMD_HUB_DEL: forget a hub, its seal keys, route and fdb entries
+ * @HUBMESH_CMD_HUB_GET: do, dump: hubs with seal state and statistics
+ * @HUBMESH_CMD_KEY_SET: install both directions of one phase for a link or hub
+ * @HUBMESH_CMD_KEY_USE: transmit with a phase from now on (peer has proved it)
+ * @HUBMESH_CMD_KEY_DEL: wipe one phase, or all when no phase is given
+ * @HUBMESH_CMD_ROUTE_REPLACE: one step of a route set transaction
+ * @HUBMESH_CMD_ROUTE_GET: dump: the route set in force
+ * @HUBMESH_CMD_FDB_NEW: add a static MAC behind a hub
+ * @HUBMESH_CMD_FDB_DEL: remove one MAC
+ * @HUBMESH_CMD_FDB_GET: dump: the fdb
+ * @HUBMESH_CMD_FDB_FLUSH: remove learned entries, of one hub or all
+ * @HUBMESH_CMD_EVENT: notification on the group "events"
+ */
+enum hubmesh_cmd {
+	HUBMESH_CMD_UNSPEC,
+	HUBMESH_CMD_DEV_GET,
+	HUBMESH_CMD_DEV_SET,
+	HUBMESH_CMD_LINK_NEW,
+	HUBMESH_CMD_LINK_SET,
+	HUBMESH_CMD_LINK_DEL,
+	HUBMESH_CMD_LINK_GET,
+	HUBMESH_CMD_HUB_NEW,
+	HUBMESH_CMD_HUB_DEL,
+	HUBMESH_CMD_HUB_GET,
+	HUBMESH_CMD_KEY_SET,
+	HUBMESH_CMD_KEY_USE,
+	HUBMESH_CMD_KEY_DEL,
+	HUBMESH_CMD_ROUTE_REPLACE,
+	HUBMESH_CMD_ROUTE_GET,
+	HUBMESH_CMD_FDB_NEW,
+	HUBMESH_CMD_FDB_DEL,
+	HUBMESH_CMD_FDB_GET,
+	HUBMESH_CMD_FDB_FLUSH,
+	HUBMESH_CMD_EVENT,
+	__HUBMESH_CMD_MAX,
+};
+#define HUBMESH_CMD_MAX (__HUBMESH_CMD_MAX - 1)
+
+enum hubmesh_attr {
+	HUBMESH_A_UNSPEC,
+	HUBMESH_A_IFINDEX,
+	HUBMESH_A_IFNAME,
+	HUBMESH_A_DEVICE,
+	HUBMESH_A_LINK,
+	HUBMESH_A_HUB,
+	HUBMESH_A_KEY,
+	HUBMESH_A_ROUTES,
+	HUBMESH_A_FDB,
+	HUBMESH_A_EVENT,
+	HUBMESH_A_PAD,
+	__HUBMESH_A_MAX,
+};
+#define HUBMESH_A_MAX (__HUBMESH_A_MAX - 1)
+
+/**
+ * enum hubmesh_device_attr - inside HUBMESH_A_DEVICE
+ * @HUBMESH_A_DEVICE_ID: binary(6), hub id = MAC; settable while down and without hubs
+ * @HUBMESH_A_DEVICE_PORT: u16, UDP port of the carrier sockets, host order
+ * @HUBMESH_A_DEVICE_CONTROL_PORT: u16, the TCP port HOP frames may carry
+ * @HUBMESH_A_DEVICE_TTL: u8, hops given to frames that start here, 1..63
+ * @HUBMESH_A_DEVICE_FDB_AGE_MS: u32, learned entries die after this silence; 0 never
+ * @HUBMESH_A_DEVICE_REKEY_FRAMES: u64, frames per key before a key-needed event
+ * @HUBMESH_A_DEVICE_HOP_RATE_PPS: u32, HOP frames accepted per link and second
+ * @HUBMESH_A_DEVICE_STATS: nest of HUBMESH_A_STATS_*
+ * @HUBMESH_A_DEVICE_DROPS: nest: attribute type = enum hubmesh_drop, u64 each
+ * @HUBMESH_A_DEVICE_LINKS: u32, number of links
+ * @HUBMESH_A_DEVICE_HUBS: u32, number of hubs
+ * @HUBMESH_A_DEVICE_GENERATION: u64, generation of the route set in force
+ */
+enum hubmesh_device_attr {
+	HUBMESH_A_DEVICE_UNSPEC,
+	HUBMESH_A_DEVICE_ID,
+	HUBMESH_A_DEVICE_PORT,
+	HUBMESH_A_DEVICE_CONTROL_PORT,
+	HUBMESH_A_DEVICE_TTL,
+	HUBMESH_A_DEVICE_FDB_AGE_MS,
+	HUBMESH_A_DEVICE_REKEY_FRAMES,
+	HUBMESH_A_DEVICE_HOP_RATE_PPS,
+	HUBMESH_A_DEVICE_STATS,
+	HUBMESH_A_DEVICE_DROPS,
+	HUBMESH_A_DEVICE_LINKS,
+	HUBMESH_A_DEVICE_HUBS,
+	HUBMESH_A_DEVICE_GENERATION,
+	HUBMESH_A_DEVICE_PAD,
+	__HUBMESH_A_DEVICE_MAX,
+};
+#define HUBMESH_A_DEVICE_MAX (__HUBMESH_A_DEVICE_MAX - 1)
+
+/**
+ * enum hubmesh_link_attr - inside HUBMESH_A_LINK
+ * @HUBMESH_A_LINK_INDEX: u32, our index of the link (1..65535); the peer puts
+ *	it into the frames it sends us.  LINK_NEW assigns one unless given
+ * @HUBMESH_A_LINK_PEER: binary(6), hub at the other end
+ * @HUBMESH_A_LINK_REMOTE_INDEX: u32, the peer's index of this link
+ * @HUBMESH_A_LINK_LOCAL4: in_addr, source address; optional (routing decides)
+ * @HUBMESH_A_LINK_REMOTE4: in_addr, destination; exactly one of REMOTE4/REMOTE6
+ * @HUBMESH_A_LINK_LOCAL6: in6_addr, as LOCAL4
+ * @HUBMESH_A_LINK_REMOTE6: in6_addr, as REMOTE4
+ * @HUBMESH_A_LINK_REMOTE_PORT: u16, UDP destination port, host order
+ * @HUBMESH_A_LINK_OIF: u32, underlay interface the link is bound to; its
+ *	carrier loss takes the link down at once; 0 for none
+ * @HUBMESH_A_LINK_PROBE_MS: u32, probe interval, 10..1000; 0 probes off
+ * @HUBMESH_A_LINK_PROBE_MISSES: u32, silent intervals until down, 2..100
+ * @HUBMESH_A_LINK_STATE: u32, enum hubmesh_link_state (read only)
+ * @HUBMESH_A_LINK_RTT_US: u32, smoothed round trip, 0 unknown (read only)
+ * @HUBMESH_A_LINK_JITTER_US: u32, smoothed deviation of the RTT (read only)
+ * @HUBMESH_A_LINK_MTU: u32, largest outer IP packet, 0 = ask the route
+ * @HUBMESH_A_LINK_STATS: nest of HUBMESH_A_STATS_*
+ * @HUBMESH_A_LINK_TX_PHASE: u8, phase in use, absent without one (read only)
+ * @HUBMESH_A_LINK_RX_PHASES: u8, bit mask of live receive phases (read only)
+ * @HUBMESH_A_LINK_LOST: u64, frames missing in hop sequences (read only)
+ */
+enum hubmesh_link_attr {
+	HUBMESH_A_LINK_UNSPEC,
+	HUBMESH_A_LINK_INDEX,
+	HUBMESH_A_LINK_PEER,
+	HUBMESH_A_LINK_REMOTE_INDEX,
+	HUBMESH_A_LINK_LOCAL4,
+	HUBMESH_A_LINK_REMOTE4,
+	HUBMESH_A_LINK_LOCAL6,
+	HUBMESH_A_LINK_REMOTE6,
+	HUBMESH_A_LINK_REMOTE_PORT,
+	HUBMESH_A_LINK_OIF,
+	HUBMESH_A_LINK_PROBE_MS,
+	HUBMESH_A_LINK_PROBE_MISSES,
+	HUBMESH_A_LINK_STATE,
+	HUBMESH_A_LINK_RTT_US,
+	HUBMESH_A_LINK_JITTER_US,
+	HUBMESH_A_LINK_MTU,
+	HUBMESH_A_LINK_STATS,
+	HUBMESH_A_LINK_TX_PHASE,
+	HUBMESH_A_LINK_RX_PHASES,
+	HUBMESH_A_LINK_LOST,
+	HUBMESH_A_LINK_PAD,
+	__HUBMESH_A_LINK_MAX,
+};
+#define HUBMESH_A_LINK_MAX (__HUBMESH_A_LINK_MAX - 1)
+
+/**
+ * enum hubmesh_link_state - liveness of a link as the kernel sees it
+ * @HUBMESH_LINK_NEW: no authenticated frame received yet
+ * @HUBMESH_LINK_UP: frames arrive
+ * @HUBMESH_LINK_DOWN: too many probes missed, or carrier lost
+ */
+enum hubmesh_link_state {
+	HUBMESH_LINK_NEW,
+	HUBMESH_LINK_UP,
+	HUBMESH_LINK_DOWN,
+};
+
+/**
+ * enum hubmesh_hub_attr - inside HUBMESH_A_HUB
+ * @HUBMESH_A_HUB_ID: binary(6)
+ * @HUBMESH_A_HUB_TX_PHASE: u8, seal phase in use, absent without one (read only)
+ * @HUBMESH_A_HUB_RX_PHASES: u8, bit mask of live receive phases (read only)
+ * @HUBMESH_A_HUB_HELD: u32, frames waiting for a session (read only)
+ * @HUBMESH_A_HUB_STATS: nest of HUBMESH_A_STATS_*: sealed to and opened from it
+ */
+enum hubmesh_hub_attr {
+	HUBMESH_A_HUB_UNSPEC,
+	HUBMESH_A_HUB_ID,
+	HUBMESH_A_HUB_TX_PHASE,
+	HUBMESH_A_HUB_RX_PHASES,
+	HUBMESH_A_HUB_HELD,
+	HUBMESH_A_HUB_STATS,
+	__HUBMESH_A_HUB_MAX,
+};
+#define HUBMESH_A_HUB_MAX (__HUBMESH_A_HUB_MAX - 1)
+
+/**
+ * enum hubmesh_key_attr - inside HUBMESH_A_KEY
+ *
+ * The command also carries HUBMESH_A_LINK{INDEX} or HUBMESH_A_HUB{ID}: the
+ * owner of the key.
+ *
+ * @HUBMESH_A_KEY_PHASE: u8, 0..3
+ * @HUBMESH_A_KEY_CIPHER: u32, enum hubmesh_cipher
+ * @HUBMESH_A_KEY_RX: binary: receive key material; 44 bytes for a hub (AEAD
+ *	key 32, salt 12), 60 for a link (and hop tag key 16).  Write only
+ * @HUBMESH_A_KEY_TX: binary: transmit key material, same shape.  Write only
+ * @HUBMESH_A_KEY_FLAGS: u32, HUBMESH_KEY_F_*
+ */
+enum hubmesh_key_attr {
+	HUBMESH_A_KEY_UNSPEC,
+	HUBMESH_A_KEY_PHASE,
+	HUBMESH_A_KEY_CIPHER,
+	HUBMESH_A_KEY_RX,
+	HUBMESH_A_KEY_TX,
+	HUBMESH_A_KEY_FLAGS,
+	__HUBMESH_A_KEY_MAX,
+};
+#define HUBMESH_A_KEY_MAX (__HUBMESH_A_KEY_MAX - 1)
+
+/*
+ * KEY_SET without this flag installs receive at once and transmit as
+ * pending: transmit moves to the phase on the first authentic frame received
+ * under it, or by KEY_USE.  With it, transmit moves at once: for the first
+ * key of a pair, and for static test setups.
+ */
+#define HUBMESH_KEY_F_USE	(1 << 0)
+
+enum hubmesh_cipher {
+	HUBMESH_CIPHER_UNSPEC,
+	HUBMESH_CIPHER_AES_256_GCM,
+	HUBMESH_CIPHER_CHACHA20_POLY1305,
+	__HUBMESH_CIPHER_MAX,
+};
+
+enum hubmesh_routes_attr {
+	HUBMESH_A_ROUTES_UNSPEC,
+	HUBMESH_A_ROUTES_GENERATION,
+	HUBMESH_A_ROUTES_FLAGS,
+	HUBMESH_A_ROUTES_ROUTE,
+	HUBMESH_A_ROUTES_PAD,
+	__HUBMESH_A_ROUTES_MAX,
+};
+#define HUBMESH_A_ROUTES_MAX (__HUBMESH_A_ROUTES_MAX - 1)
+
+/*
+ * A transaction may span messages: BEGIN starts an empty set with the given
+ * generation, which must be above the one in force; messages without flags
+ * add to it; COMMIT puts it in force as one.  BEGIN | COMMIT in one message
+ * is a whole transaction.  A second BEGIN discards the unfinished set.
+ */
+#define HUBMESH_ROUTES_F_BEGIN	(1 << 0)
+#define HUBMESH_ROUTES_F_COMMIT	(1 << 1)
+
+enum hubmesh_route_attr {
+	HUBMESH_A_ROUTE_UNSPEC,
+	HUBMESH_A_ROUTE_HUB,
+	HUBMESH_A_ROUTE_NEXTHOP,
+	HUBMESH_A_ROUTE_BACKUP,
+	__HUBMESH_A_ROUTE_MAX,
+};
+#define HUBMESH_A_ROUTE_MAX (__HUBMESH_A_ROUTE_MAX - 1)
+
+enum hubmesh_nexthop_attr {
+	HUBMESH_A_NEXTHOP_UNSPEC,
+	HUBMESH_A_NEXTHOP_LINK,
+	HUBMESH_A_NEXTHOP_WEIGHT,
+	__HUBMESH_A_NEXTHOP_MAX,
+};
+#define HUBMESH_A_NEXTHOP_MAX (__HUBMESH_A_NEXTHOP_MAX - 1)
+
+/**
+ * enum hubmesh_fdb_attr - inside HUBMESH_A_FDB
+ * @HUBMESH_A_FDB_MAC: binary(6), unicast
+ * @HUBMESH_A_FDB_HUB: binary(6), the hub it is behind
+ * @HUBMESH_A_FDB_FLAGS: u32, HUBMESH_FDB_F_*
+ * @HUBMESH_A_FDB_IDLE_MS: u64, since last seen (read only)
+ */
+enum hubmesh_fdb_attr {
+	HUBMESH_A_FDB_UNSPEC,
+	HUBMESH_A_FDB_MAC,
+	HUBMESH_A_FDB_HUB,
+	HUBMESH_A_FDB_FLAGS,
+	HUBMESH_A_FDB_IDLE_MS,
+	HUBMESH_A_FDB_PAD,
+	__HUBMESH_A_FDB_MAX,
+};
+#define HUBMESH_A_FDB_MAX (__HUBMESH_A_FDB_MAX - 1)
+
+#define HUBMESH_FDB_F_STATIC	(1 << 0)
+
+enum hubmesh_stats_attr {
+	HUBMESH_A_STATS_UNSPEC,
+	HUBMESH_A_STATS_RX_FRAMES,	/* u64: accepted for this object */
+	HUBMESH_A_STATS_RX_BYTES,	/* u64: of those, frame bytes */
+	HUBMESH_A_STATS_TX_FRAMES,	/* u64 */
+	HUBMESH_A_STATS_TX_BYTES,	/* u64 */
+	HUBMESH_A_STATS_RX_DROPS,	/* u64 */
+	HUBMESH_A_STATS_TX_DROPS,	/* u64 */
+	HUBMESH_A_STATS_FORWARDED,	/* u64: relayed (device, link: outgoing) */
+	HUBMESH_A_STATS_PAD,
+	__HUBMESH_A_STATS_MAX,
+};
+#define HUBMESH_A_STATS_MAX (__HUBMESH_A_STATS_MAX - 1)
+
+/**
+ * enum hubmesh_event - HUBMESH_A_EVENT of a notification
+ * @HUBMESH_EVENT_LINK: a link's state changed; HUBMESH_A_LINK as LINK_GET
+ * @HUBMESH_EVENT_NEED_SESSION: frames wait for a hub without a seal key;
+ *	HUBMESH_A_HUB{ID}; at most once per hub and second
+ * @HUBMESH_EVENT_KEY_NEEDED: a key nears its frame limit; HUBMESH_A_LINK{INDEX}
+ *	or HUBMESH_A_HUB{ID}, and HUBMESH_A_KEY{PHASE}; once per key
+ * @HUBMESH_EVENT_KEY_IN_USE: transmit moved to a phase; attributes as above
+ * @HUBMESH_EVENT_FDB_NEW: a MAC was learned or moved; HUBMESH_A_FDB
+ * @HUBMESH_EVENT_FDB_DEL: an entry aged out or was removed; HUBMESH_A_FDB
+ */
+enum hubmesh_event {
+	HUBMESH_EVENT_UNSPEC,
+	HUBMESH_EVENT_LINK,
+	HUBMESH_EVENT_NEED_SESSION,
+	HUBMESH_EVENT_KEY_NEEDED,
+	HUBMESH_EVENT_KEY_IN_USE,
+	HUBMESH_EVENT_FDB_NEW,
+	HUBMESH_EVENT_FDB_DEL,
+};
+
+/**
+ * enum hubmesh_drop - why a frame was not carried on
+ *
+ * HUBMESH_DROP_REASONS(X) lists X(NAME, "name", "explanation") once for the
+ * kernel, ethtool, meshctl and the tests.
+ */
+#define HUBMESH_DROP_REASONS(X)						\
+	X(RX_SHORT, "rx-short", "shorter than a header and a tag")	\
+	X(RX_OVERSIZE, "rx-oversize", "longer than the largest frame")	\
+	X(RX_VERSION, "rx-version", "not our wire version")		\
+	X(RX_TYPE, "rx-type", "unknown or unexpected frame type")	\
+	X(RX_FLAGS, "rx-flags", "reserved flag bits are set")		\
+	X(RX_LANE, "rx-lane", "lane number out of range")		\
+	X(RX_LINK_UNKNOWN, "rx-link-unknown", "no link has that index")	\
+	X(RX_HOP_NO_KEY, "rx-hop-no-key", "no link key for that hop phase") \
+	X(RX_HOP_TAG, "rx-hop-tag", "hop tag does not verify")		\
+	X(RX_HOP_REPLAY, "rx-hop-replay", "hop sequence seen or too old") \
+	X(RX_OWN_SOURCE, "rx-own-source", "our own frame came back: a loop") \
+	X(RX_HUB_UNKNOWN, "rx-hub-unknown", "source hub is not known")	\
+	X(RX_SEAL_NO_KEY, "rx-seal-no-key", "no seal key for that phase") \
+	X(RX_SEAL_REPLAY, "rx-seal-replay", "seal counter seen or too old") \
+	X(RX_SEAL_AUTH, "rx-seal-auth", "sealed part does not authenticate") \
+	X(RX_INNER, "rx-inner", "opened frame is malformed")		\
+	X(RX_HOP_POLICY, "rx-hop-policy", "HOP frame carries more than the control port") \
+	X(RX_HOP_RATE, "rx-hop-rate", "HOP frames above the link's rate") \
+	X(RX_PROBE, "rx-probe", "probe is malformed or not from the peer") \
+	X(RX_DEVICE_DOWN, "rx-device-down", "mesh interface is down")	\
+	X(FWD_TTL, "fwd-ttl", "no hops left")				\
+	X(FWD_NO_ROUTE, "fwd-no-route", "no route to the destination hub") \
+	X(FWD_LINK_DOWN, "fwd-link-down", "every next hop is down")	\
+	X(FWD_SPLIT_HORIZON, "fwd-split-horizon", "would return where it came from") \
+	X(TX_NO_HUB, "tx-no-hub", "no hub is known behind that MAC")	\
+	X(TX_NO_SESSION, "tx-no-session", "no seal key and the hold queue is full or timed out") \
+	X(TX_NO_ROUTE, "tx-no-route", "no route to the destination hub") \
+	X(TX_LINK_DOWN, "tx-link-down", "every next hop is down")	\
+	X(TX_NO_LINK_KEY, "tx-no-link-key", "next hop has no link key in use") \
+	X(TX_KEY_EXHAUSTED, "tx-key-exhausted", "key reached its frame limit") \
+	X(TX_MTU, "tx-mtu", "frame does not fit the underlay")		\
+	X(TX_FLOOD_LIMIT, "tx-flood-limit", "broadcast to more hubs than allowed") \
+	X(TX_MALFORMED, "tx-malformed", "frame from the stack cannot be parsed") \
+	X(TX_UNDERLAY, "tx-underlay", "underlay refused the packet")	\
+	X(CRYPTO, "crypto", "cipher failed for a reason other than authentication") \
+	X(NO_MEMORY, "no-memory", "allocation failed")
+
+#define HUBMESH_DROP_ENUM(name, str, doc) HUBMESH_DROP_##name,
+enum hubmesh_drop {
+	HUBMESH_DROP_UNSPEC,
+	HUBMESH_DROP_REASONS(HUBMESH_DROP_ENUM)
+	__HUBMESH_DROP_MAX,
+};
+#define HUBMESH_DROP_MAX (__HUBMESH_DROP_MAX - 1)
+
+#endif /* _UAPI_LINUX_HUBMESH_H */

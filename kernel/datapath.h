@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The datapath's face to the tables: transmit, receive, carrier, probes. */
+#ifndef _HM_DATAPATH_H
+#define _HM_DATAPATH_H
+
+#include "device.h"
+
+/* tx.c: ndo_start_xmit */
+netdev_tx_t hm_xmit(struct sk_buff *skb, struct net_device *dev);
+/* tx.c: a seal key came into use: send what was held.  Process context or BH. */
+void hm_release_held(struct hm_hub *hub);
+/* tx.c: the hub is going or the wait was too long: drop what was held. */
+void hm_drop_held(struct hm_hub *hub);
+/* hold timer of a hub, INIT_DELAYED_WORK by hub.c */
+void hm_hold_expired(struct work_struct *work);
+
+/* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
+int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
+
+/* carrier.c: open or close the UDP sockets in hm->underlay on hm->port;
+ * process context, hm->lock held; closing waits for readers. */
+int hm_carrier_open(struct hm_device *hm, struct netlink_ext_ack *extack);
+void hm_carrier_close(struct hm_device *hm);
+/* carrier.c: hand one frame or one super-packet (gso_size set) to the
+ * underlay; RCU read side, BH disabled; consumes @skb (frame header at
+ * skb->data).  @flow picks the UDP source port, @dsfield the outer DS byte.
+ * Returns 0 or a drop reason already counted. */
+enum hubmesh_drop hm_carrier_xmit(struct hm_link *link, struct sk_buff *skb,
+				  u16 flow, u8 dsfield);
+
+/* probe.c */
+void hm_probe_init(struct hm_link *link);	/* from link creation, before it is visible */
+void hm_probe_restart(struct hm_link *link);	/* settings or keys changed; process context */
+void hm_probe_stop(struct hm_link *link);	/* process context, waits */
+
+/* selftest.c: run at insmod in builds with HUBMESH_SELFTEST; 0 or -errno. */
+int hm_selftest_run(void);
+
+#endif

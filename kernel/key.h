@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _HM_KEY_H
+#define _HM_KEY_H
+
+#include <crypto/aead.h>
+#include <linux/siphash.h>
+#include <linux/refcount.h>
+#include "replay.h"
+
+/**
+ * struct hm_lane_tx - transmit numbers of one lane, alone on its cache line
+ * @counter: last seal counter given out
+ * @hop_seq: last hop sequence given out (link keys)
+ */
+struct hm_lane_tx {
+	atomic64_t counter;
+	atomic64_t hop_seq;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct hm_key - one phase of a pair of hubs or of a link, both directions
+ * @tx: AEAD keyed for sealing
+ * @rx: AEAD keyed for opening
+ * @tx_salt: nonce salt for sealing
+ * @rx_salt: nonce salt for opening
+ * @hop_tx: hop tag key, links only
+ * @hop_rx: hop tag key, links only
+ * @phase: 0..3
+ * @is_link: made for a link: has hop tag keys
+ * @asked: the key-needed event was sent
+ * @lanes: transmit numbers
+ * @seal_seen: windows over seal counters
+ * @hop_seen: windows over hop sequences, links only
+ * @refs: the keyring's reference and one per request in flight
+ * @rcu: for freeing after readers
+ *
+ * Freed by hm_key_put(): last reference -> call_rcu -> wiped and freed in
+ * process context (crypto_free_aead may sleep).
+ */
+struct hm_key {
+	struct crypto_aead *tx, *rx;
+	u8 tx_salt[HM_NONCE_LEN], rx_salt[HM_NONCE_LEN];
+	siphash_key_t hop_tx, hop_rx;
+	u8 phase;
+	bool is_link;
+	unsigned long asked;
+	refcount_t refs;
+	struct rcu_work free_work;
+	struct hm_lane_tx lanes[HM_LANES];
+	struct hm_replay seal_seen[HM_LANES];
+	struct hm_replay hop_seen[HM_LANES];
+};
+
+/**
+ * struct hm_keyring - the live phases of one owner
+ * @by_phase: installed keys; at most HM_PHASES_LIVE at once
+ * @tx: the key transmit uses, one of @by_phase, or NULL
+ * @pending: installed, receiving, and waiting for the peer's proof
+ *
+ * Writers hold the device lock; hm_keyring_promote() from receive takes
+ * @lock.  Readers: RCU.
+ */
+struct hm_keyring {
+	spinlock_t lock;	/* protects @tx and @pending changes */
+	struct hm_key __rcu *by_phase[HM_PHASES];
+	struct hm_key __rcu *tx;
+	struct hm_key __rcu *pending;
+};
+
+struct netlink_ext_ack;
+
+/**
+ * struct hm_key_config - what KEY_SET asks for; lives on the stack, wiped by
+ * the caller with memzero_explicit
+ */
+struct hm_key_config {
+	u8 phase;
+	u32 cipher;	/* enum hubmesh_cipher */
+	bool is_link;
+	bool use_now;
+	u8 rx[HM_LINK_KEYMAT_LEN];
+	u8 tx[HM_LINK_KEYMAT_LEN];
+};
+
+void hm_keyring_init(struct hm_keyring *ring);
+/* Process context, may sleep.  Replaces a key of the same phase (its counters
+ * die with it: refuse with -EEXIST if the material is the same phase AND the
+ * key is in use for transmit, so a counter can never be reused under a key).
+ * -ENOSPC when HM_PHASES_LIVE phases are installed. */
+int hm_keyring_set(struct hm_keyring *ring, const struct hm_key_config *cfg,
+		   struct netlink_ext_ack *extack);
+int hm_keyring_use(struct hm_keyring *ring, u8 phase, struct netlink_ext_ack *extack);
+int hm_keyring_del(struct hm_keyring *ring, u8 phase, struct netlink_ext_ack *extack);
+void hm_keyring_clear(struct hm_keyring *ring);
+/* Receive path: first authentic frame under @key; true if tx moved to it. */
+bool hm_keyring_promote(struct hm_keyring *ring, struct hm_key *key);
+void hm_key_put(struct hm_key *key);
+/* For dumps: tx phase or -1, and mask of live receive phases. Under RCU. */
+int hm_keyring_tx_phase(const struct hm_keyring *ring);
+u8 hm_keyring_rx_phases(const struct hm_keyring *ring);
+
+static inline struct hm_key *hm_key_get(struct hm_key *key)
+{
+	return refcount_inc_not_zero(&key->refs) ? key : NULL;
+}
+
+#endif

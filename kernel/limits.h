@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every limit of the module, in one place, with where it comes from. */
+#ifndef _HM_LIMITS_H
+#define _HM_LIMITS_H
+
+#include "../include/hubmesh/wire.h"
+#include "../include/uapi/linux/hubmesh.h"
+
+/* A few frames wait for a session, as neighbour discovery keeps a few. */
+#define HM_HOLD_FRAMES_MAX	16
+#define HM_HOLD_MS		5000
+#define HM_NEED_SESSION_MS	1000	/* at most one event per hub and this */
+
+/* Broadcast is copied to every hub with a session until trees exist. */
+#define HM_FLOOD_HUBS_MAX	64
+
+#define HM_FDB_AGE_MS_DEFAULT	300000	/* as the bridge */
+#define HM_FDB_GC_MS		10000
+
+#define HM_PROBE_MS_DEFAULT	50
+#define HM_PROBE_MS_MIN		10
+#define HM_PROBE_MS_MAX		1000
+#define HM_PROBE_MISSES_DEFAULT	3
+#define HM_PROBE_MISSES_MIN	2
+#define HM_PROBE_MISSES_MAX	100
+
+#define HM_HOP_RATE_PPS_DEFAULT	1000	/* HOP frames per link */
+#define HM_HOP_BURST		256
+
+/*
+ * The hop sequence is 32 bits and per lane: ask for a new key at half, stop
+ * well before it could wrap (other CPUs may be between check and use).
+ */
+#define HM_HOP_SEQ_SOFT		(1ULL << 31)
+#define HM_HOP_SEQ_HARD		((1ULL << 32) - (1ULL << 16))
+/*
+ * Seal counter: AES-GCM keeps its confidentiality margin (2^-57 advantage)
+ * for 2^32 frames of 1.5 kB (the bound of RFC 9001 appendix B.1, per lane
+ * divided by HM_LANES); the hard stop is far above.
+ */
+#define HM_SEAL_FRAMES_SOFT	(1ULL << 29)
+#define HM_SEAL_FRAMES_HARD	(1ULL << 34)
+
+#define HM_MTU_DEFAULT		1380	/* 1500 - HM_OVERHEAD_V6 */
+#define HM_MTU_MIN		1280	/* IPv6 */
+#define HM_MTU_MAX		(HM_FRAME_MAX - HM_HDR_LEN - HM_ZONE_LEN - 14 - HM_SEAL_TAG_LEN)
+
+#define HM_HUB_HASH_BITS	10
+
+#endif

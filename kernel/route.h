@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _HM_ROUTE_H
+#define _HM_ROUTE_H
+
+#include <linux/rcupdate.h>
+#include "link.h"
+
+/**
+ * struct hm_nexthops - where frames for one hub leave
+ * @rcu: for freeing after readers
+ * @count: entries of @via, 0..HUBMESH_NEXTHOPS_MAX
+ * @total_weight: sum of the weights
+ * @via: links with weights; hold a reference each
+ * @backup: loop-free alternative used when every @via is down, or NULL
+ */
+struct hm_nexthops {
+	struct rcu_head rcu;
+	u8 count;
+	u16 total_weight;
+	struct {
+		struct hm_link *link;
+		u8 weight;
+	} via[HUBMESH_NEXTHOPS_MAX];
+	struct hm_link *backup;
+};
+
+/* Pick by @flow among usable links, weighted; else the backup; else NULL.
+ * RCU read side.  Inline: it runs once per frame. */
+static inline struct hm_link *hm_nexthops_select(const struct hm_nexthops *nh, u16 flow)
+{
+	unsigned int i, at;
+
+	if (likely(nh->count == 1 && hm_link_is_usable(nh->via[0].link)))
+		return nh->via[0].link;
+	if (nh->count > 1) {
+		at = ((u32)flow * nh->total_weight) >> 16;
+		for (i = 0; i < nh->count - 1; i++) {
+			if (at < nh->via[i].weight)
+				break;
+			at -= nh->via[i].weight;
+		}
+		if (hm_link_is_usable(nh->via[i].link))
+			return nh->via[i].link;
+		for (i = 0; i < nh->count; i++)
+			if (hm_link_is_usable(nh->via[i].link))
+				return nh->via[i].link;
+	}
+	if (nh->backup && hm_link_is_usable(nh->backup))
+		return nh->backup;
+	return NULL;
+}
+
+#endif

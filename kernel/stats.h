@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _HM_STATS_H
+#define _HM_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/u64_stats_sync.h>
+#include "limits.h"
+
+/**
+ * struct hm_counters - per-CPU counters of a device, link or hub
+ * @rx_frames: frames accepted for this object
+ * @rx_bytes: their bytes
+ * @tx_frames: frames sent by this object
+ * @tx_bytes: their bytes
+ * @rx_drops: received frames dropped on account of this object
+ * @tx_drops: frames to send dropped on account of this object
+ * @forwarded: frames relayed (link: out of this link)
+ * @syncp: for 64-bit reads on 32-bit machines
+ */
+struct hm_counters {
+	u64_stats_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	u64_stats_t rx_drops, tx_drops, forwarded;
+	struct u64_stats_sync syncp;
+};
+
+struct hm_drops {
+	u64_stats_t count[HUBMESH_DROP_MAX + 1];
+	struct u64_stats_sync syncp;
+};
+
+struct hm_counters_sum {
+	u64 rx_frames, rx_bytes, tx_frames, tx_bytes, rx_drops, tx_drops, forwarded;
+};
+
+struct hm_device;
+
+/* Bottom halves disabled (softirq or ndo_start_xmit). @n frames, @bytes in all. */
+void hm_count_rx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
+void hm_count_tx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
+void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n);
+void hm_counters_sum(const struct hm_counters __percpu *c, struct hm_counters_sum *sum);
+/* Count @n frames dropped for @why on the device (and, if given, the link or
+ * hub counters), and fire the drop tracepoint.  Does not free anything. */
+void hm_drop_count(struct hm_device *hm, struct hm_counters __percpu *owner,
+		   enum hubmesh_drop why, unsigned int n);
+u64 hm_drops_sum(const struct hm_device *hm, enum hubmesh_drop why);
+const char *hm_drop_name(enum hubmesh_drop why);	/* "rx-short", ... */
+
+#endif
