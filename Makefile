@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0
+# Hubmesh: `make help` lists the targets.
+
+VERSION      := 0.1.0
+prefix       ?= /usr/local
+sbindir      ?= $(prefix)/sbin
+bindir       ?= $(prefix)/bin
+mandir       ?= $(prefix)/share/man
+sysconfdir   ?= /etc
+unitdir      ?= $(prefix)/lib/systemd/system
+completiondir ?= $(prefix)/share/bash-completion/completions
+KVER         ?= $(shell uname -r)
+KDIR         ?= /lib/modules/$(KVER)/build
+B            := build
+O            := $(B)/obj
+CC           ?= gcc
+PKGS_DAEMON  := libuv libnghttp2 libmicrohttpd jansson libcyaml yaml-0.1 libcbor libmnl \
+		libnl-3.0 libnl-route-3.0 libcap-ng libseccomp libsystemd wolfssl
+PKGS_CTL     := jansson smartcols libcurl
+
+PKG_CONFIG   ?= pkg-config
+WARN         := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+		-Wno-unused-parameter -Wno-missing-field-initializers
+CFLAGS       ?= -O2 -g
+BASE_CFLAGS   = -std=gnu11 $(WARN) -D_GNU_SOURCE -DHUBMESH_VERSION='"$(VERSION)"' \
+		-Iinclude -Iinclude/uapi -I. \
+		$(shell $(PKG_CONFIG) --cflags $(PKGS_DAEMON) $(PKGS_CTL))
+
+# Rooms, hub.c and shells are one archive; main.c is the daemon, and the
+# simulator and the unit tests link the same archive.
+DAEMON_SRC   := $(filter-out daemon/main.c,$(wildcard daemon/*/*.c))
+CTL_SRC      := $(wildcard tools/meshctl/*.c)
+
+DAEMON_OBJ   := $(DAEMON_SRC:%.c=$(O)/%.o)
+CTL_OBJ      := $(CTL_SRC:%.c=$(O)/%.o)
+UNIT_BIN     := $(patsubst selftests/unit/%.c,$(B)/unit/%,$(wildcard selftests/unit/test_*.c))
+FUZZ_BIN     := $(patsubst selftests/fuzz/%.c,$(B)/targets/%,$(wildcard selftests/fuzz/fuzz_*.c))
+NET_BIN      := $(patsubst selftests/net/%.c,$(B)/net/%,$(wildcard selftests/net/*.c))
+SIM_SRC      := $(wildcard selftests/sim/*.c)
+MAN          := $(patsubst Documentation/man/%.rst,$(B)/man/%,$(wildcard Documentation/man/*.rst))
+LIBS_DAEMON   = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON)) -lm
+LIBS_ALL      = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON) $(PKGS_CTL) cmocka) -lm
+SANITIZE     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: all help modules tests unit fuzz sim net man install uninstall clean deps check demo bench
+
+all: $(B)/meshd $(B)/meshctl
+
+help:
+	@echo "make              meshd and meshctl, in build/"
+	@echo "make modules      hubmesh.ko for the running kernel (KVER=, KDIR= for others)"
+	@echo "make install      all of it (DESTDIR=, prefix=); module only if it was built"
+	@echo "make demo         five hubs in one virtual machine, told as a story (KEEP=1: a shell)"
+	@echo "make check        every test; ends with: N passed, N failed, N skipped"
+	@echo "make bench        data path beside its peers, counted in instructions"
+	@echo "make deps         install the Debian packages all this needs"
+	@echo "make clean        remove what was built"
+
+# ---- daemon and tools
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libmeshd.a: $(DAEMON_OBJ)
+$(B)/libmeshctl.a: $(filter-out $(O)/tools/meshctl/main.o,$(CTL_OBJ))
+$(B)/%.a:
+	@echo "  AR      $@"
+	@rm -f $@ && ar rcs $@ $^
+
+$(B)/meshd: $(O)/daemon/main.o $(B)/libmeshd.a
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
+
+$(B)/meshctl: $(O)/tools/meshctl/main.o $(B)/libmeshctl.a $(B)/libmeshd.a
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ALL)
+
+# ---- tests: `make tests` builds the variants `make check` runs
+
+$(B)/unit/%: $(O)/selftests/unit/%.o $(B)/libmeshctl.a $(B)/libmeshd.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ALL)
+
+$(B)/net/%: $(O)/selftests/net/%.o $(B)/libmeshctl.a $(B)/libmeshd.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ALL)
+
+$(B)/targets/%: $(O)/selftests/fuzz/%.o $(B)/libmeshctl.a $(B)/libmeshd.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS_ALL)
+
+$(B)/sim: $(SIM_SRC:%.c=$(O)/%.o) $(B)/libmeshd.a
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
+
+.SECONDARY:
+
+unit: $(UNIT_BIN)
+net: $(NET_BIN)
+targets: $(FUZZ_BIN)
+sim: $(B)/sim
+fuzz:
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang \
+		CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" targets
+
+tests: all sim fuzz
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS="$(SANITIZE)" unit net
+	@scripts/kmod 6.1 build/6.1 HUBMESH_SELFTEST=y
+	@scripts/kmod 6.12 build/6.12 HUBMESH_SELFTEST=y
+
+# ---- module
+
+modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+# ---- documentation, installation
+
+man: $(MAN)
+$(B)/man/%: Documentation/man/%.rst
+	@mkdir -p $(@D)
+	@echo "  MAN     $@"
+	@rst2man --strict $< $@
+
+install: all man
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(unitdir) \
+		$(DESTDIR)$(completiondir) $(DESTDIR)$(sysconfdir)/hubmesh
+	install -m 755 $(B)/meshd $(DESTDIR)$(sbindir)/meshd
+	install -m 755 $(B)/meshctl $(DESTDIR)$(bindir)/meshctl
+	install -m 644 scripts/meshd.yaml.example $(DESTDIR)$(sysconfdir)/hubmesh/meshd.yaml.example
+	sed 's|@sbindir@|$(sbindir)|g' scripts/systemd/meshd.service > $(B)/meshd.service
+	install -m 644 $(B)/meshd.service $(DESTDIR)$(unitdir)/meshd.service
+	install -m 644 scripts/completion/meshctl.bash $(DESTDIR)$(completiondir)/meshctl
+	for page in $(notdir $(MAN)); do \
+		install -D -m 644 $(B)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
+	if [ -e hubmesh.ko ]; then install -D -m 644 hubmesh.ko \
+		$(DESTDIR)/lib/modules/$(KVER)/extra/hubmesh.ko; \
+		[ -n "$(DESTDIR)" ] || depmod $(KVER); fi
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/meshd $(DESTDIR)$(bindir)/meshctl \
+		$(DESTDIR)$(unitdir)/meshd.service $(DESTDIR)$(completiondir)/meshctl \
+		$(DESTDIR)$(sysconfdir)/hubmesh/meshd.yaml.example \
+		$(DESTDIR)/lib/modules/$(KVER)/extra/hubmesh.ko
+	for page in $(notdir $(MAN)); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
+
+clean:
+	rm -rf $(B)
+	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name modules.order \
+		-o -name Module.symvers \) -print0 | xargs -0 rm -f
+
+# ---- the commands of README.md
+
+deps:
+	@scripts/deps
+
+check: deps
+	@$(MAKE) --no-print-directory -j2 tests
+	@selftests/check
+
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@scripts/kmod 6.1 build/6.1 HUBMESH_SELFTEST=y
+	@tools/demo/run $(if $(KEEP),--keep)
+
+bench: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@scripts/kmod 6.1 build/6.1 HUBMESH_SELFTEST=y
+	@tools/bench/run
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
