@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Topologies of hubs in network namespaces, with static keys: what meshd would set
+up, done by hand so that the kernel can be tested and measured alone."""
+
+import hashlib
+import os
+import subprocess
+import time
+
+from . import frame, uapi
+from .netlink import Genl, attr, mac, number, parse, as_dict, u8, u16, u32, u64
+
+GCM = uapi.HUBMESH_CIPHER_AES_256_GCM
+CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
+
+
+def run(command, check=True, timeout=60, **kw):
+    """Run a shell-free command line; returns stdout."""
+    words = command.split() if isinstance(command, str) else command
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=timeout, **kw)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: exit {done.returncode}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def wait_for(what, condition, seconds=10.0, step=0.02):
+    """Wait until condition() is true and return its value; raise after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for: {what}")
+        time.sleep(step)
+
+
+def material(*words):
+    """60 bytes of key material, the same for the same words on both ends."""
+    return hashlib.sha512("/".join(map(str, words)).encode()).digest()[:60]
+
+
+class Hub:
+    """One hub: a namespace with a mesh interface in it."""
+
+    def __init__(self, mesh, number_):
+        self.mesh, self.number = mesh, number_
+        self.netns = f"{mesh.prefix}{number_}"
+        self.id_text = f"02:68:75:62:00:{number_:02x}"
+        self.id = mac(self.id_text)
+        self.ula = f"fd68:6d00::{number_:x}"
+        self.ipv4 = f"10.77.0.{number_}"
+        self.dev = mesh.ifname
+        self.genl = None
+
+    def run(self, command, **kw):
+        words = command.split() if isinstance(command, str) else command
+        return run(["ip", "netns", "exec", self.netns] + words, **kw)
+
+    def popen(self, command, **kw):
+        words = command.split() if isinstance(command, str) else command
+        return subprocess.Popen(["ip", "netns", "exec", self.netns] + words, **kw)
+
+    def create(self, mtu=None):
+        run(f"ip netns add {self.netns}")
+        run(f"ip -n {self.netns} link set lo up")
+        run(f"ip -n {self.netns} link add {self.dev} address {self.id_text} type hubmesh")
+        if mtu:
+            run(f"ip -n {self.netns} link set {self.dev} mtu {mtu}")
+        for family, path in (("ipv6", "accept_dad"), ("ipv6", "accept_ra")):
+            self.run(["sh", "-c", f"echo 0 > /proc/sys/net/{family}/conf/{self.dev}/{path}"])
+        run(f"ip -n {self.netns} addr add {self.ula}/64 dev {self.dev} nodad")
+        run(f"ip -n {self.netns} addr add {self.ipv4}/24 dev {self.dev}")
+        run(f"ip -n {self.netns} link set {self.dev} up")
+        self.genl = Genl(self.netns)
+
+    def name(self):
+        return attr(uapi.HUBMESH_A_IFNAME, self.dev.encode() + b"\0")
+
+    def request(self, cmd, *attrs, **kw):
+        return self.genl.request(cmd, [self.name(), *attrs], **kw)
+
+    # tables
+
+    def device_set(self, *fields):
+        self.request(uapi.HUBMESH_CMD_DEV_SET, attr(uapi.HUBMESH_A_DEVICE, list(fields)))
+
+    def link_new(self, index, peer, remote, remote_index, port=None, oif=0, probe_ms=0, misses=3):
+        import ipaddress
+        address = ipaddress.ip_address(remote)
+        kind = uapi.HUBMESH_A_LINK_REMOTE4 if address.version == 4 else uapi.HUBMESH_A_LINK_REMOTE6
+        fields = [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index)),
+                  attr(uapi.HUBMESH_A_LINK_PEER, peer.id),
+                  attr(uapi.HUBMESH_A_LINK_REMOTE_INDEX, u32(remote_index)),
+                  attr(kind, address.packed),
+                  attr(uapi.HUBMESH_A_LINK_REMOTE_PORT, u16(port or uapi.HM_PORT_DATA)),
+                  attr(uapi.HUBMESH_A_LINK_PROBE_MS, u32(probe_ms)),
+                  attr(uapi.HUBMESH_A_LINK_PROBE_MISSES, u32(misses))]
+        if oif:
+            fields.append(attr(uapi.HUBMESH_A_LINK_OIF, u32(oif)))
+        self.request(uapi.HUBMESH_CMD_LINK_NEW, attr(uapi.HUBMESH_A_LINK, fields))
+
+    def link_del(self, index):
+        self.request(uapi.HUBMESH_CMD_LINK_DEL, link_ref(index))
+
+    def hub_new(self, other):
+        self.request(uapi.HUBMESH_CMD_HUB_NEW, hub_ref(other.id))
+        for address in (other.ula, other.ipv4):
+            run(f"ip -n {self.netns} neigh replace {address} lladdr {other.id_text} "
+                f"dev {self.dev} nud permanent")
+
+    def hub_del(self, other):
+        self.request(uapi.HUBMESH_CMD_HUB_DEL, hub_ref(other.id))
+
+    def key_set(self, owner, phase, cipher, rx, tx, use=True):
+        self.request(uapi.HUBMESH_CMD_KEY_SET, owner, attr(uapi.HUBMESH_A_KEY, [
+            attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase)), attr(uapi.HUBMESH_A_KEY_CIPHER, u32(cipher)),
+            attr(uapi.HUBMESH_A_KEY_RX, rx), attr(uapi.HUBMESH_A_KEY_TX, tx),
+            attr(uapi.HUBMESH_A_KEY_FLAGS, u32(uapi.HUBMESH_KEY_F_USE if use else 0))]))
+
+    def key_use(self, owner, phase):
+        self.request(uapi.HUBMESH_CMD_KEY_USE, owner,
+                     attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
+
+    def key_del(self, owner, phase):
+        self.request(uapi.HUBMESH_CMD_KEY_DEL, owner,
+                     attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
+
+    def routes(self, routes, generation):
+        """routes: {hub: link index, or (via list, backup)}; one whole transaction."""
+        nests = []
+        for other, how in routes.items():
+            via, backup = how if isinstance(how, tuple) else ([how], 0)
+            body = [attr(uapi.HUBMESH_A_ROUTE_HUB, other.id)]
+            body += [attr(uapi.HUBMESH_A_ROUTE_NEXTHOP, [
+                attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(index)),
+                attr(uapi.HUBMESH_A_NEXTHOP_WEIGHT, u8(1))]) for index in via]
+            if backup:
+                body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
+                                 [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+            nests.append(attr(uapi.HUBMESH_A_ROUTES_ROUTE, body))
+        flags = uapi.HUBMESH_ROUTES_F_BEGIN | uapi.HUBMESH_ROUTES_F_COMMIT
+        self.request(uapi.HUBMESH_CMD_ROUTE_REPLACE, attr(uapi.HUBMESH_A_ROUTES, [
+            attr(uapi.HUBMESH_A_ROUTES_GENERATION, u64(generation)),
+            attr(uapi.HUBMESH_A_ROUTES_FLAGS, u32(flags)), *nests]))
+
+    # reading
+
+    def device(self):
+        reply = self.request(uapi.HUBMESH_CMD_DEV_GET)
+        return as_dict(as_dict(reply[0][1])[uapi.HUBMESH_A_DEVICE])
+
+    def drops(self):
+        """{reason name: count}, zero counts left out."""
+        raw = self.device()[uapi.HUBMESH_A_DEVICE_DROPS]
+        return {uapi.DROP_NAMES[kind]: number(value) for kind, value in parse(raw)
+                if kind in uapi.DROP_NAMES and number(value)}
+
+    def links(self):
+        found = {}
+        for _, body in self.request(uapi.HUBMESH_CMD_LINK_GET, dump=True):
+            link = as_dict(as_dict(body)[uapi.HUBMESH_A_LINK])
+            found[number(link[uapi.HUBMESH_A_LINK_INDEX])] = link
+        return found
+
+    def link_state(self, index):
+        return number(self.links()[index][uapi.HUBMESH_A_LINK_STATE])
+
+
+def link_ref(index):
+    return attr(uapi.HUBMESH_A_LINK, [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index))])
+
+
+def hub_ref(hub_id):
+    return attr(uapi.HUBMESH_A_HUB, [attr(uapi.HUBMESH_A_HUB_ID, hub_id)])
+
+
+class Mesh:
+    """Hubs 1..n joined by veth pairs along edges; static keys and routes.
+
+    edges: list of (a, b) hub numbers.  Link index on hub a of the edge to b is b,
+    and the other way round, so that tests can name links by their far end.
+    """
+
+    def __init__(self, n, edges, prefix="hm", ifname="mesh0", underlay_mtu=1600, mesh_mtu=None,
+                 cipher=GCM, family=4, probe_ms=0):
+        self.prefix, self.ifname, self.cipher, self.family = prefix, ifname, cipher, family
+        self.edges = [tuple(sorted(e)) for e in edges]
+        self.underlay_mtu, self.mesh_mtu, self.probe_ms = underlay_mtu, mesh_mtu, probe_ms
+        self.hubs = {i: Hub(self, i) for i in range(1, n + 1)}
+        self.generation = 0
+
+    def __enter__(self):
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self.down()
+
+    def __getitem__(self, i):
+        return self.hubs[i]
+
+    def address(self, a, b):
+        """Underlay address of hub a on its edge to b."""
+        lo, hi = sorted((a, b))
+        last = 1 if a == lo else 2
+        if self.family == 4:
+            return f"10.{lo}.{hi}.{last}"
+        return f"fd00:{lo:x}:{hi:x}::{last}"
+
+    def veth(self, a, b):
+        """Name of hub a's underlay interface towards b."""
+        return f"to{b}"
+
+    def up(self):
+        self.down()
+        for hub in self.hubs.values():
+            hub.create(self.mesh_mtu or self.underlay_mtu - uapi.HM_OVERHEAD_V6)
+        for a, b in self.edges:
+            self.wire(a, b)
+        for a, b in self.edges:
+            self.join(a, b)
+        for i, hub in self.hubs.items():
+            for j, other in self.hubs.items():
+                if i != j:
+                    hub.hub_new(other)
+                    self.seal(i, j)
+        self.route()
+
+    def down(self):
+        for hub in self.hubs.values():
+            if hub.genl:
+                hub.genl.close()
+                hub.genl = None
+            run(f"ip netns del {hub.netns}", check=False)
+
+    def wire(self, a, b):
+        na, nb = self.hubs[a].netns, self.hubs[b].netns
+        run(f"ip -n {na} link add {self.veth(a, b)} mtu {self.underlay_mtu} type veth "
+            f"peer name {self.veth(b, a)} netns {nb} mtu {self.underlay_mtu}")
+        plen = 24 if self.family == 4 else 64
+        for x, y in ((a, b), (b, a)):
+            ns, dev = self.hubs[x].netns, self.veth(x, y)
+            run(f"ip -n {ns} addr add {self.address(x, y)}/{plen} dev {dev}"
+                + (" nodad" if self.family == 6 else ""))
+            run(f"ip -n {ns} link set {dev} up")
+
+    def join(self, a, b):
+        for x, y in ((a, b), (b, a)):
+            self.hubs[x].link_new(index=y, peer=self.hubs[y], remote=self.address(y, x),
+                                  remote_index=x, probe_ms=self.probe_ms)
+            self.link_key(x, y)
+
+    def link_material(self, a, b, phase=0, epoch=0):
+        """What hub a transmits with on its link to b."""
+        return material("link", a, b, phase, epoch)
+
+    def seal_material(self, a, b, phase=0, epoch=0):
+        """What hub a seals with for b."""
+        return material("seal", a, b, phase, epoch)[:44]
+
+    def link_key(self, x, y, phase=0, epoch=0, use=True):
+        self.hubs[x].key_set(link_ref(y), phase, self.cipher, self.link_material(y, x, phase, epoch),
+                             self.link_material(x, y, phase, epoch), use)
+
+    def seal(self, x, y, phase=0, epoch=0, use=True):
+        self.hubs[x].key_set(hub_ref(self.hubs[y].id), phase, self.cipher,
+                             self.seal_material(y, x, phase, epoch),
+                             self.seal_material(x, y, phase, epoch), use)
+
+    def first_hops(self, start, without=frozenset()):
+        """{hub number: first hop} by breadth first search."""
+        near = {i: set() for i in self.hubs}
+        for a, b in self.edges:
+            if (a, b) not in without and (b, a) not in without:
+                near[a].add(b)
+                near[b].add(a)
+        first, queue = {}, [(n, n) for n in sorted(near[start])]
+        while queue:
+            at, via = queue.pop(0)
+            if at == start or at in first:
+                continue
+            first[at] = via
+            queue += [(n, via) for n in sorted(near[at])]
+        return first
+
+    def route(self, without=frozenset()):
+        self.generation += 1
+        for i, hub in self.hubs.items():
+            first = self.first_hops(i, without)
+            hub.routes({self.hubs[j]: via for j, via in first.items()}, self.generation)
+
+
+def line(n, **kw):
+    return Mesh(n, [(i, i + 1) for i in range(1, n)], **kw)
