@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Control-plane bench: what meshd costs, measured on two hubs joined by one veth.
+
+Prints, and writes as JSON rows: time from starting both daemons to the first byte of a TCP
+answer through the mesh, resident memory per hub, CPU share when idle.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "demo"))
+import story  # noqa: E402
+from lib.mesh import run, wait_for  # noqa: E402
+from lib.netlink import inside  # noqa: E402
+
+ROUNDS = 5
+IDLE_S = 10
+
+
+def answer_once(netns, address, stop):
+    """A TCP server that sends one byte to whoever connects."""
+    with inside(netns):
+        server = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND: the address comes later
+    server.bind((address, 7777))
+    server.listen(4)
+    server.settimeout(0.2)
+    while not stop.is_set():
+        try:
+            peer, _ = server.accept()
+            peer.sendall(b"!")
+            peer.close()
+        except (TimeoutError, socket.timeout):
+            pass
+    server.close()
+
+
+def first_byte(netns, address, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with inside(netns):
+                client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+            client.settimeout(0.25)
+            client.connect((address, 7777))
+            client.settimeout(5)
+            if client.recv(1) == b"!":
+                return
+        except OSError:
+            time.sleep(0.01)
+        finally:
+            client.close()
+    raise TimeoutError("no byte came through the mesh")
+
+
+def pair():
+    shutil.rmtree(story.WORK, ignore_errors=True)
+    os.makedirs(story.WORK, mode=0o700)
+    run([story.MESHCTL, "ca", "init", "--mesh", "demo", "--dir", f"{story.WORK}/ca"])
+    hubs = {n: story.DemoHub(n, f"{story.WORK}/ca") for n in "ab"}
+    for hub in hubs.values():
+        os.makedirs(hub.dir, mode=0o700)
+        run(f"ip netns add {hub.netns}")
+        run(f"ip -n {hub.netns} link set lo up")
+        hub.issue()
+    story.wire(hubs, "a", "b", 1)
+    return hubs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--module", required=True)
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    run("modprobe -a udp_tunnel ip6_udp_tunnel veth", check=False)
+    run(f"insmod {args.module}")
+    hubs = pair()
+    times, rows = [], []
+
+    def row(test, value, unit):
+        rows.append({"suite": "control", "system": "hubmesh", "test": test,
+                     "value": round(value, 3), "unit": unit})
+        print(f"{test:32} {value:10.3f} {unit}", flush=True)
+
+    try:
+        for _ in range(ROUNDS):
+            begin = time.monotonic()
+            for hub in hubs.values():
+                hub.start()
+            address = wait_for("a knows its own address", lambda: next(
+                (h["ula"] for h in hubs["b"].hubs() if h.get("self")), None), 20, 0.02)
+            stop = threading.Event()
+            server = threading.Thread(target=answer_once, args=(hubs["b"].netns, address, stop))
+            server.start()
+            try:
+                first_byte(hubs["a"].netns, address)
+                times.append(time.monotonic() - begin)
+            finally:
+                stop.set()
+                server.join()
+            if len(times) < ROUNDS:
+                for hub in hubs.values():
+                    hub.stop()
+        row("start-to-first-byte-median", statistics.median(times), "s")
+        row("start-to-first-byte-worst", max(times), "s")
+        time.sleep(2)
+        cpu = {n: h.cpu_s() for n, h in hubs.items()}
+        time.sleep(IDLE_S)
+        row("rss", max(h.rss_kib() for h in hubs.values()) / 1024, "MiB")
+        row("idle-cpu", max(h.cpu_s() - cpu[n] for n, h in hubs.items()) / IDLE_S * 100, "%")
+    finally:
+        for hub in hubs.values():
+            hub.stop()
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as out:
+            json.dump(rows, out, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
