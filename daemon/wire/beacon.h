@@ -12,10 +12,11 @@
 
 #include "daemon/lib/hub_id.h"
 
-#define BEACON_MAX 200
+#define BEACON_MAX 200 /* bytes any version may use */
+#define BEACON_LEN 140 /* bytes of a version 1 beacon, exactly */
 #define BEACON_MESH_TAG_LEN 8
 #define BEACON_DIGEST_LEN 16
-#define BEACON_GROUP4 "239.255.72.77"	  /* administratively scoped */
+#define BEACON_GROUP4 "239.255.72.77" /* administratively scoped */
 #define BEACON_GROUP6 "ff02::4842:6d65" /* link local */
 
 /**
@@ -41,14 +42,42 @@ struct beacon {
 	bool is_leaving;
 };
 
-/** beacon_encode() - Sign and write. Return: bytes; -EMSGSIZE; -EIO signing failed. */
+/**
+ * beacon_encode() - Write and sign a beacon.
+ * @beacon: content; its pubkey must belong to @private_key
+ * @private_key: Ed25519 seed
+ * @buf: receives BEACON_LEN bytes, untouched on failure
+ * @size: bytes available in @buf
+ *
+ * Context: Pure; deterministic.
+ * Return: bytes written; -EMSGSIZE; -EIO signing failed (the keys do not belong together).
+ */
 int beacon_encode(const struct beacon *beacon, const uint8_t private_key[32], uint8_t *buf,
 		  size_t size);
-/** beacon_decode() - Form only. Return: 0; -EBADMSG; -EPROTO other version. */
+
+/**
+ * beacon_decode() - Parse one beacon received from a neighbour; form only.
+ * @buf: the datagram, borrowed for this call
+ * @len: its length
+ * @ret: filled on success, untouched on failure
+ *
+ * Context: Pure; no I/O, no clock, no cryptography.
+ * Return: 0; -EBADMSG malformed (the peer's fault: count and drop); -EPROTO a
+ * version we do not speak.
+ */
 int beacon_decode(const uint8_t *buf, size_t len, struct beacon *ret);
-/** beacon_verify() - Signature by the key inside. Return: 0; -EKEYREJECTED; -EBADMSG. */
+
+/**
+ * beacon_verify() - Check the signature by the key inside.
+ *
+ * Says that the owner of the key said so, not that the key is a member's.
+ *
+ * Context: Pure; one Ed25519 verification, so limit the rate per sender.
+ * Return: 0; -EKEYREJECTED wrong signature; -EBADMSG beacon_decode() would refuse it.
+ */
 int beacon_verify(const uint8_t *buf, size_t len);
-/** beacon_mesh_tag() - The tag of a mesh name. */
+
+/** beacon_mesh_tag() - First bytes of SHA-256 of a mesh name. */
 void beacon_mesh_tag(const char *mesh, uint8_t ret[BEACON_MESH_TAG_LEN]);
 
 #endif

@@ -18,16 +18,17 @@
 #define CONTROL_NAME_MAX 63
 #define CONTROL_DIGESTS_MAX 1024 /* LSDB entries in one DIGEST message */
 #define CONTROL_RECORD_MAX 16384 /* one signed link-state record */
+#define CONTROL_KEY_OWNER_MAX 1 /* of enum key_owner in hub/effects.h; a test compares */
 
 enum control_message {
-	CONTROL_HELLO = 1,   /* POST /v1/hello: first on every session, both ways */
-	CONTROL_KEY_OFFER,   /* POST /v1/key-offer: receive key installed, install yours */
-	CONTROL_KEY_ACCEPT,  /* POST /v1/key-accept: installed, you may transmit */
+	CONTROL_HELLO = 1, /* POST /v1/hello: first on every session, both ways */
+	CONTROL_KEY_OFFER, /* POST /v1/key-offer: receive key installed, install yours */
+	CONTROL_KEY_ACCEPT, /* POST /v1/key-accept: installed, you may transmit */
 	CONTROL_KEY_CONFIRM, /* POST /v1/key-confirm: I transmit with it, so may you */
-	CONTROL_KEY_REFUSE,  /* POST /v1/key-refuse: phase busy, here is a free one */
-	CONTROL_RECORD,	     /* POST /v1/record: one signed link-state record */
-	CONTROL_DIGEST,	     /* POST /v1/digest: what my database holds */
-	CONTROL_BYE,	     /* POST /v1/bye: I am leaving */
+	CONTROL_KEY_REFUSE, /* POST /v1/key-refuse: phase busy, here is a free one */
+	CONTROL_RECORD, /* POST /v1/record: one signed link-state record */
+	CONTROL_DIGEST, /* POST /v1/digest: what my database holds */
+	CONTROL_BYE, /* POST /v1/bye: I am leaving */
 	__CONTROL_END,
 };
 
@@ -39,7 +40,8 @@ int control_from_path(const char *path, size_t len);
 /**
  * struct control_hello - who speaks, and what the kernel there needs to know
  * @boot_epoch: the sender's; another one than before means its keys are gone
- * @link: sender's index for the link of this session, 0 over the mesh
+ * @link: sender's index for the link of this session, at most HM_LINK_INDEX_MAX,
+ *	0 over the mesh
  * @data_port: UDP port of its carrier, 0 = no datapath
  * @name: for people
  * @ciphers: bit mask of 1 << enum hubmesh_cipher it can use
@@ -57,9 +59,9 @@ struct control_hello {
 /**
  * struct control_key - body of KEY_OFFER, KEY_ACCEPT, KEY_CONFIRM, KEY_REFUSE
  * @owner: enum key_owner
- * @phase: phase spoken of; in KEY_REFUSE the one to try instead
+ * @phase: phase spoken of, below HM_PHASES; in KEY_REFUSE the one to try instead
  * @serial: counts offers of the session; goes into the exporter context
- * @cipher: enum hubmesh_cipher
+ * @cipher: enum hubmesh_cipher, at most 31
  */
 struct control_key {
 	uint8_t owner;
@@ -78,8 +80,11 @@ struct control_digest_entry {
 };
 
 /*
- * Encoders write into @buf and return the length, or -EMSGSIZE.
+ * Encoders write into @buf and return the length, or -EMSGSIZE; a value out
+ * of range, a name without NUL or entries not in rising order of hub id are
+ * bugs of the caller and asserted.
  * Decoders return 0, or -EBADMSG with @ret untouched.
+ * Context: Pure; nothing is allocated.
  */
 int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t size);
 int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *ret);
@@ -87,7 +92,7 @@ int control_encode_key(const struct control_key *m, uint8_t *buf, size_t size);
 int control_decode_key(const uint8_t *buf, size_t len, struct control_key *ret);
 int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_t *buf,
 			  size_t size);
-/* Return: number of entries, at most @max; -EBADMSG. */
+/* Return: number of entries, at most @max, in rising order of hub id; -EBADMSG. */
 int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_entry *ret,
 			  size_t max);
 

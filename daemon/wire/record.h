@@ -4,7 +4,7 @@
  *
  * CBOR array [ body (byte string), signature (byte string, 64) ].  The body is
  * a CBOR map; the signature is Ed25519 over "hubmesh-record-v1" || 0 || body,
- * by the key of the certificate inside the body.  Documentation/topology.rst.
+ * by the key of the certificate inside the body.  Documentation/record.rst.
  */
 #ifndef WIRE_RECORD_H
 #define WIRE_RECORD_H
@@ -50,17 +50,35 @@ struct record {
 
 /**
  * record_encode() - Build and sign.
- * @private_key: Ed25519 seed; @pubkey: its public half
- * Return: bytes written; -EMSGSIZE; -EIO signing failed.
+ * @record: content; ids, costs and the order of links are asserted
+ * @private_key: Ed25519 seed
+ * @pubkey: its public half
+ * @buf: receives the record
+ * @size: bytes available in @buf; more than RECORD_MAX are not used
+ *
+ * Context: Pure; deterministic.
+ * Return: bytes written; -EMSGSIZE; -EIO signing failed (the keys do not belong together).
  */
 int record_encode(const struct record *record, const uint8_t private_key[32],
 		  const uint8_t pubkey[HUB_PUBKEY_LEN], uint8_t *buf, size_t size);
+
 /**
  * record_decode() - Parse; checks form only.
- * Return: 0; -EBADMSG. @ret->cert borrows from @buf.
+ * @buf: the record, borrowed for as long as @ret->cert is used
+ * @len: its length
+ * @ret: filled on success, untouched on failure
+ *
+ * Context: Pure; no cryptography.
+ * Return: 0; -EBADMSG malformed.
  */
 int record_decode(const uint8_t *buf, size_t len, struct record *ret);
-/** record_verify() - Signature under @pubkey. Return: 0; -EBADMSG; -EKEYREJECTED. */
+
+/**
+ * record_verify() - Check the signature under the key of the record's certificate.
+ * @pubkey: from trust_verify_hub() of the certificate, whose hub id must equal the record's
+ *
+ * Return: 0; -EKEYREJECTED wrong signature; -EBADMSG not a record.
+ */
 int record_verify(const uint8_t *buf, size_t len, const uint8_t pubkey[HUB_PUBKEY_LEN]);
 
 #endif

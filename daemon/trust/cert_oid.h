@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: cert_oid: object identifiers of the profile, as DER contents
+ *
+ * Used by the reader (cert.c) and the writer (cert_write.c).
+ */
+#ifndef TRUST_CERT_OID_H
+#define TRUST_CERT_OID_H
+
+#include <stdint.h>
+
+static const uint8_t oid_ed25519[] = {0x2b, 0x65, 0x70}; /* 1.3.101.112 */
+static const uint8_t oid_common_name[] = {0x55, 0x04, 0x03}; /* 2.5.4.3 */
+static const uint8_t oid_ce[] = {0x55, 0x1d}; /* 2.5.29, id-ce */
+static const uint8_t oid_server_auth[] = {0x2b, 0x06, 0x01, 0x05, /* 1.3.6.1.5.5.7.3.1 */
+					  0x05, 0x07, 0x03, 0x01};
+static const uint8_t oid_client_auth[] = {0x2b, 0x06, 0x01, 0x05, /* 1.3.6.1.5.5.7.3.2 */
+					  0x05, 0x07, 0x03, 0x02};
+
+/* Last octet of an extension's OID, after oid_ce. */
+enum cert_extension_oid {
+	CE_SUBJECT_KEY_ID = 14,
+	CE_KEY_USAGE = 15,
+	CE_ALT_NAME = 17,
+	CE_BASIC_CONSTRAINTS = 19,
+	CE_AUTHORITY_KEY_ID = 35,
+	CE_EXTENDED_USAGE = 37,
+};
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: spiffe: names of meshes and hubs inside certificates
+ *
+ * A mesh is a SPIFFE trust domain: spiffe://<mesh>.  A hub is
+ * spiffe://<mesh>/hub/<id>, where <id> is the hub id in lower case with
+ * hyphens (02-11-22-33-44-55): SPIFFE allows no colons in a path.
+ * Source: SPIFFE-ID specification, sections 2.1 and 2.2.
+ */
+#ifndef TRUST_SPIFFE_H
+#define TRUST_SPIFFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/lib/hub_id.h"
+
+#define SPIFFE_MESH_MAX 63 /* characters of a mesh name; SPIFFE itself allows 255 */
+#define SPIFFE_URI_SIZE 128 /* any URI of this file and its NUL */
+
+/** spiffe_mesh_is_valid() - 1..63 of a-z 0-9 . - _ */
+bool spiffe_mesh_is_valid(const char *mesh);
+/** spiffe_format_mesh() - "spiffe://<mesh>". @mesh must be valid. Return: @buf. */
+const char *spiffe_format_mesh(const char *mesh, char buf[SPIFFE_URI_SIZE]);
+/** spiffe_format_hub() - "spiffe://<mesh>/hub/<id>". @mesh must be valid. Return: @buf. */
+const char *spiffe_format_hub(const char *mesh, const struct hub_id *id, char buf[SPIFFE_URI_SIZE]);
+/**
+ * spiffe_parse_hub() - The hub of a URI in @mesh.
+ * @uri: bytes of the URI, not terminated
+ * Return: 0; -EACCES another mesh or not a hub.
+ */
+int spiffe_parse_hub(const char *mesh, const uint8_t *uri, size_t len, struct hub_id *ret);
+/** spiffe_parse_mesh() - The mesh of "spiffe://<mesh>". Return: 0; -EACCES. */
+int spiffe_parse_mesh(const uint8_t *uri, size_t len, char ret[SPIFFE_MESH_MAX + 1]);
+
+#endif

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: control messages: paths and bodies
+ *
+ * Bodies are deterministic CBOR maps (dcbor.h).  Every key below is
+ * required; Documentation/control.rst has the same table.
+ */
+#include "daemon/wire/control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/lib/memory.h"
+#include "daemon/wire/dcbor.h"
+#include "hubmesh/wire.h"
+
+#define DATA_PORT_MAX 65535
+#define CIPHER_MAX 31 /* control_hello.ciphers is a mask of 32 bits */
+
+enum hello_key {
+	HELLO_BOOT_EPOCH = 1,
+	HELLO_LINK = 2,
+	HELLO_DATA_PORT = 3,
+	HELLO_NAME = 4,
+	HELLO_CIPHERS = 5,
+	HELLO_REPLACES = 6,
+	HELLO_ALL = 0x7e, /* bits of the above */
+};
+
+enum key_key {
+	KEY_OWNER = 1,
+	KEY_PHASE = 2,
+	KEY_SERIAL = 3,
+	KEY_CIPHER = 4,
+	KEY_ALL = 0x1e,
+};
+
+enum digest_key {
+	DIGEST_ENTRIES = 1,
+	DIGEST_ALL = 0x02,
+};
+
+enum {
+	ENTRY_ELEMENTS = 3, /* hub, boot epoch, sequence */
+};
+
+/* Indexed by enum control_message. */
+static const char *const paths[] = {
+	[CONTROL_HELLO] = "/v1/hello",		 [CONTROL_KEY_OFFER] = "/v1/key-offer",
+	[CONTROL_KEY_ACCEPT] = "/v1/key-accept", [CONTROL_KEY_CONFIRM] = "/v1/key-confirm",
+	[CONTROL_KEY_REFUSE] = "/v1/key-refuse", [CONTROL_RECORD] = "/v1/record",
+	[CONTROL_DIGEST] = "/v1/digest",	 [CONTROL_BYE] = "/v1/bye",
+};
+
+_Static_assert(ARRAY_SIZE(paths) == __CONTROL_END, "every message has a path");
+
+const char *control_path(uint8_t message)
+{
+	return message < ARRAY_SIZE(paths) ? paths[message] : NULL;
+}
+
+int control_from_path(const char *path, size_t len)
+{
+	for (size_t i = 1; i < ARRAY_SIZE(paths); i++)
+		if (strlen(paths[i]) == len && memcmp(paths[i], path, len) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(m->link <= HM_LINK_INDEX_MAX);
+	assert(memchr(m->name, '\0', sizeof(m->name)));
+	dcbor_write_map(&w, 6);
+	dcbor_write_uint(&w, HELLO_BOOT_EPOCH);
+	dcbor_write_uint(&w, m->boot_epoch);
+	dcbor_write_uint(&w, HELLO_LINK);
+	dcbor_write_uint(&w, m->link);
+	dcbor_write_uint(&w, HELLO_DATA_PORT);
+	dcbor_write_uint(&w, m->data_port);
+	dcbor_write_uint(&w, HELLO_NAME);
+	dcbor_write_text(&w, m->name);
+	dcbor_write_uint(&w, HELLO_CIPHERS);
+	dcbor_write_uint(&w, m->ciphers);
+	dcbor_write_uint(&w, HELLO_REPLACES);
+	dcbor_write_bool(&w, m->replaces);
+	return dcbor_writer_end(&w);
+}
+
+int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *ret)
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	struct control_hello m = {0};
+
+	while (dcbor_next_key(&r, &map)) {
+		switch (map.key) {
+		case HELLO_BOOT_EPOCH:
+			m.boot_epoch = dcbor_read_uint(&r, UINT64_MAX);
+			break;
+		case HELLO_LINK:
+			m.link = (uint32_t)dcbor_read_uint(&r, HM_LINK_INDEX_MAX);
+			break;
+		case HELLO_DATA_PORT:
+			m.data_port = (uint16_t)dcbor_read_uint(&r, DATA_PORT_MAX);
+			break;
+		case HELLO_NAME:
+			dcbor_read_text(&r, m.name, sizeof(m.name));
+			break;
+		case HELLO_CIPHERS:
+			m.ciphers = (uint32_t)dcbor_read_uint(&r, UINT32_MAX);
+			break;
+		case HELLO_REPLACES:
+			m.replaces = dcbor_read_bool(&r);
+			break;
+		default:
+			dcbor_unknown_key(&r, &map);
+		}
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != HELLO_ALL)
+		return -EBADMSG;
+	*ret = m;
+	return 0;
+}
+
+int control_encode_key(const struct control_key *m, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(m->owner <= CONTROL_KEY_OWNER_MAX && m->phase < HM_PHASES);
+	assert(m->cipher <= CIPHER_MAX);
+	dcbor_write_map(&w, 4);
+	dcbor_write_uint(&w, KEY_OWNER);
+	dcbor_write_uint(&w, m->owner);
+	dcbor_write_uint(&w, KEY_PHASE);
+	dcbor_write_uint(&w, m->phase);
+	dcbor_write_uint(&w, KEY_SERIAL);
+	dcbor_write_uint(&w, m->serial);
+	dcbor_write_uint(&w, KEY_CIPHER);
+	dcbor_write_uint(&w, m->cipher);
+	return dcbor_writer_end(&w);
+}
+
+int control_decode_key(const uint8_t *buf, size_t len, struct control_key *ret)
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	struct control_key m = {0};
+
+	while (dcbor_next_key(&r, &map)) {
+		switch (map.key) {
+		case KEY_OWNER:
+			m.owner = (uint8_t)dcbor_read_uint(&r, CONTROL_KEY_OWNER_MAX);
+			break;
+		case KEY_PHASE:
+			m.phase = (uint8_t)dcbor_read_uint(&r, HM_PHASES - 1);
+			break;
+		case KEY_SERIAL:
+			m.serial = (uint32_t)dcbor_read_uint(&r, UINT32_MAX);
+			break;
+		case KEY_CIPHER:
+			m.cipher = (uint32_t)dcbor_read_uint(&r, CIPHER_MAX);
+			break;
+		default:
+			dcbor_unknown_key(&r, &map);
+		}
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != KEY_ALL)
+		return -EBADMSG;
+	*ret = m;
+	return 0;
+}
+
+int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(n <= CONTROL_DIGESTS_MAX);
+	dcbor_write_map(&w, 1);
+	dcbor_write_uint(&w, DIGEST_ENTRIES);
+	dcbor_write_array(&w, n);
+	for (size_t i = 0; i < n; i++) {
+		assert(hub_id_is_valid(&e[i].hub));
+		assert(i == 0 || hub_id_cmp(&e[i - 1].hub, &e[i].hub) < 0);
+		dcbor_write_array(&w, ENTRY_ELEMENTS);
+		dcbor_write_bytes(&w, e[i].hub.b, HUB_ID_LEN);
+		dcbor_write_uint(&w, e[i].boot_epoch);
+		dcbor_write_uint(&w, e[i].seq);
+	}
+	return dcbor_writer_end(&w);
+}
+
+static struct control_digest_entry read_entry(struct dcbor_reader *r)
+{
+	struct control_digest_entry entry = {0};
+
+	if (dcbor_read_array(r, ENTRY_ELEMENTS) != ENTRY_ELEMENTS)
+		dcbor_reader_fail(r);
+	dcbor_read_exactly(r, entry.hub.b, HUB_ID_LEN);
+	entry.boot_epoch = dcbor_read_uint(r, UINT64_MAX);
+	entry.seq = dcbor_read_uint(r, UINT64_MAX);
+	if (!hub_id_is_valid(&entry.hub))
+		dcbor_reader_fail(r);
+	return entry;
+}
+
+/* One pass; @ret NULL only checks. */
+static int walk_digest(const uint8_t *buf, size_t len, struct control_digest_entry *ret, size_t max)
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	struct control_digest_entry before = {0};
+	size_t n = 0;
+
+	while (dcbor_next_key(&r, &map)) {
+		if (map.key != DIGEST_ENTRIES) {
+			dcbor_unknown_key(&r, &map);
+			continue;
+		}
+		n = dcbor_read_array(&r, max);
+		for (size_t i = 0; i < n && !r.failed; i++) {
+			struct control_digest_entry entry = read_entry(&r);
+
+			if (i > 0 && hub_id_cmp(&before.hub, &entry.hub) >= 0)
+				dcbor_reader_fail(&r);
+			before = entry;
+			if (ret)
+				ret[i] = entry;
+		}
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != DIGEST_ALL)
+		return -EBADMSG;
+	return (int)n;
+}
+
+int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_entry *ret,
+			  size_t max)
+{
+	int r;
+
+	if (max > CONTROL_DIGESTS_MAX)
+		max = CONTROL_DIGESTS_MAX;
+	/* Twice, so that @ret stays untouched when the end is bad. */
+	r = walk_digest(buf, len, NULL, max);
+	if (r < 0)
+		return r;
+	return walk_digest(buf, len, ret, max);
+}
