@@ -137,6 +137,7 @@ struct effect {
 			uint64_t session;  /* whose exporter */
 			uint8_t phase;
 			uint32_t serial; /* goes into the exporter context */
+			uint32_t cipher; /* enum hubmesh_cipher, INSTALL only */
 		} key;			 /* INSTALL, USE, DEL (session, serial unused) */
 		struct {
 			uint64_t generation;

@@ -42,6 +42,7 @@ struct hub;
  * @rekey_after_ms: age of a key before it is replaced
  * @session_idle_ms: a mesh session without messages closes after this
  * @has_datapath: the kernel module is there
+ * @cipher: preferred enum hubmesh_cipher, 0 = ChaCha20-Poly1305
  * @seed: for jitter and tie-breaks; the simulator's reproducibility
  */
 struct hub_settings {
@@ -61,6 +62,7 @@ struct hub_settings {
 	uint32_t beacon_interval_min_ms, beacon_interval_max_ms;
 	uint64_t rekey_after_ms, session_idle_ms;
 	bool has_datapath;
+	uint32_t cipher;
 	uint64_t seed;
 };
 
@@ -139,6 +141,19 @@ enum link_report_state { LINK_REPORT_UP, LINK_REPORT_DOWN };
 /** hub_on_link_report() - Liveness or quality of a link changed. @rtt_us 0 = unknown. */
 void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
 			enum link_report_state state, uint32_t rtt_us, struct effects *fx);
+/**
+ * hub_on_session_rtt() - Round trip measured on a session (HTTP/2 PING).
+ * Gives links without kernel probes their cost; ignored for the others.
+ */
+void hub_on_session_rtt(struct hub *hub, uint64_t now_ns, uint64_t session, uint32_t rtt_us,
+			struct effects *fx);
+/**
+ * hub_on_clock() - Wall-clock time became known or was stepped.
+ * @unix_s: seconds since 1970, 0 = not known (certificate dates are then not
+ *	checked; a hub without a battery-backed clock must still boot the mesh).
+ * Call once before hub_on_start(), then about once a minute and on steps.
+ */
+void hub_on_clock(struct hub *hub, uint64_t now_ns, int64_t unix_s);
 /** hub_on_need_session() - The kernel holds frames for a hub without a seal key. */
 void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *peer,
 			 struct effects *fx);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: internal: what the files of daemon/hub share
+ *
+ * hub.c tells the story, one function per event.  Its chapters:
+ *   adjacency.c  paths to neighbours: dialling, links up and down, grace
+ *   negotiate.c  link and seal keys over sessions, rekey
+ *   flood.c      link-state records in and out, routes, addresses
+ *   view.c       the read side
+ * All of them wire rooms together; none is called from outside.
+ */
+#ifndef HUB_INTERNAL_H
+#define HUB_INTERNAL_H
+
+#include "daemon/address/mesh_address.h"
+#include "daemon/beacon/neighbour.h"
+#include "daemon/beacon/trickle.h"
+#include "daemon/hub/hub.h"
+#include "daemon/routing/route.h"
+#include "daemon/session/dialer.h"
+#include "daemon/session/keyring.h"
+#include "daemon/session/session.h"
+#include "daemon/topology/link_quality.h"
+#include "daemon/topology/lsdb.h"
+#include "daemon/trust/trust.h"
+
+#define HUB_PATHS_MAX 1024 /* the link index stays small; kernel allows 65535 */
+#define HUB_ADDRESSES_MAX 16 /* per interface */
+#define HUB_PEERS_MAX 8192
+#define HUB_GRACE_NS (10 * NSEC_PER_SEC) /* a live link may lack a session so long */
+#define HUB_ORIGINATE_NS (100 * NSEC_PER_MSEC) /* between own records */
+#define HUB_ROUTE_DELAY_NS (50 * NSEC_PER_MSEC) /* between route computations */
+#define HUB_ROUTE_COST_NS 1000 /* added per node and neighbour: big meshes wait longer */
+#define HUB_SEED_WAIT_NS (2 * NSEC_PER_SEC) /* beacons get a chance first */
+#define HUB_SEED_CHECK_NS (10 * NSEC_PER_SEC)
+#define HUB_SEED_SELF_NS (300 * NSEC_PER_SEC) /* a seed that turned out to be us */
+#define HUB_REKEY_RETRY_NS (30 * NSEC_PER_SEC)
+#define HUB_REKEY_JITTER_PERCENT 10
+#define HUB_OFFER_RETRY_NS NSEC_PER_SEC
+#define HUB_DIGEST_REPLY_NS (5 * NSEC_PER_SEC)
+#define HUB_RECORDS_PUSH_MAX 1024 /* records answered to one DIGEST */
+#define HUB_LOG_BURST 20 /* lines about peers' faults */
+#define HUB_LOG_INTERVAL_NS NSEC_PER_SEC
+
+/**
+ * struct path - one way to a neighbour: its id over one of our interfaces
+ * @link: index, ours to give, lowest free
+ * @peer: neighbour
+ * @ifindex: interface
+ * @dialer: when to dial
+ * @session: the READY session in force, 0
+ * @successor: READY session that takes over once its key is in use (rekey), 0
+ * @dialing: dial in progress, 0
+ * @is_link: HELLO was exchanged: the link exists
+ * @in_kernel: LINK_SET was sent
+ * @remote_link: peer's index
+ * @local: our address
+ * @remote: peer's address, with its data port
+ * @keys: link key phases
+ * @quality: liveness and cost
+ * @is_announced: was usable when routes and record last took note
+ * @reported_down: the kernel says so
+ * @grace_until: the link goes then, for want of a session; NEVER
+ * @rekey_at: NEVER
+ */
+struct path {
+	uint32_t link;
+	struct hub_id peer;
+	uint32_t ifindex;
+	struct dialer dialer;
+	uint64_t session, successor, dialing;
+	bool is_link, in_kernel;
+	uint32_t remote_link;
+	struct endpoint local, remote;
+	struct keyring keys;
+	struct link_quality quality;
+	bool is_announced, reported_down;
+	uint64_t grace_until, rekey_at;
+};
+
+/**
+ * struct peer - a hub we know of: neighbour or far
+ * @hub: id
+ * @boot_epoch: of its present life, 0 not known
+ * @seal: seal key phases
+ * @rekey_at: of the seal, NEVER
+ * @mesh: dialling over the mesh
+ * @in_kernel: HUB_SET was sent, with @ula and @ipv4
+ */
+struct peer {
+	struct hub_id hub;
+	uint64_t boot_epoch;
+	struct keyring seal;
+	uint64_t rekey_at;
+	struct dialer mesh;
+	bool in_kernel;
+	struct in6_addr ula;
+	struct in_addr ipv4;
+};
+
+struct iface {
+	uint32_t ifindex;
+	struct endpoint addresses[HUB_ADDRESSES_MAX];
+	size_t n_addresses;
+};
+
+/**
+ * struct seed - a configured unicast target
+ * @peer: who answered there, all zero unknown
+ * @session: dial or session, 0
+ */
+struct seed {
+	struct endpoint at;
+	struct dialer dialer;
+	struct hub_id peer;
+	uint64_t session;
+};
+
+struct hub {
+	struct hub_settings settings;
+	uint8_t *cert;	      /* copy */
+	uint8_t *private_key; /* locked memory */
+	uint8_t pubkey[HUB_PUBKEY_LEN];
+	struct trust *trust;
+	uint8_t mesh_tag[BEACON_MESH_TAG_LEN];
+	struct in6_addr ula;
+	int64_t unix_s;
+	bool is_started, is_stopped;
+	struct prng prng;
+	struct hub_counters counters;
+	uint64_t log_full_at; /* rate limit of lines about peers */
+
+	struct trickle trickle;
+	uint8_t beacon[BEACON_MAX];
+	size_t beacon_len;
+	uint32_t beacon_seq;
+	struct neighbours *neighbours;
+
+	struct iface ifaces[HUB_INTERFACES_MAX];
+	size_t n_ifaces;
+	struct seed seeds[HUB_SEEDS_MAX];
+
+	struct sessions sessions;
+	uint64_t next_session;
+	struct path **paths; /* sorted by link index */
+	size_t n_paths, paths_capacity;
+	struct peer **peers; /* sorted by hub */
+	size_t n_peers, peers_capacity;
+
+	struct lsdb lsdb;
+	uint64_t lsr_seq, originated_ns;
+	bool is_record_due;
+	uint64_t anti_entropy_at, age_at;
+	struct routes routes;
+	uint64_t routed_ns, generation;
+	bool are_routes_due, have_links_changed;
+	uint32_t ipv4; /* ours, host order */
+};
+
+/* hub.c: shared by the chapters */
+void peer_fault(struct hub *hub, uint64_t now_ns, struct effects *fx, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void session_send(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,
+		  const uint8_t *body, size_t len, struct effects *fx);
+/** session_end() - Close it and let go of everything that hung on it. */
+void session_end(struct hub *hub, uint64_t now_ns, struct session *session, const char *reason,
+		 struct effects *fx);
+/** session_released() - It is gone: keys, paths and seeds learn of it; frees it. */
+void session_released(struct hub *hub, uint64_t now_ns, struct session *session,
+		      struct effects *fx);
+struct session *mesh_session_of(const struct hub *hub, const struct hub_id *peer, bool ready);
+struct session *path_session_of(const struct hub *hub, const struct hub_id *peer);
+/** hub_new_life() - Our epoch must grow while we run: drop all keys and sessions. */
+void hub_new_life(struct hub *hub, uint64_t now_ns, uint64_t boot_epoch, struct effects *fx);
+struct peer *peer_find(const struct hub *hub, const struct hub_id *id);
+struct peer *peer_get(struct hub *hub, const struct hub_id *id);
+/** peer_set_epoch() - It speaks of a life; another one than before lost all keys. */
+void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
+		    uint64_t except_session, struct effects *fx);
+
+/* adjacency.c */
+struct path *path_by_link(const struct hub *hub, uint32_t link);
+struct path *path_find(const struct hub *hub, const struct hub_id *peer, uint32_t ifindex);
+/** path_get() - Find or make. Return: NULL when the table is full. */
+struct path *path_get(struct hub *hub, const struct hub_id *peer, uint32_t ifindex);
+uint32_t ifindex_of_address(const struct hub *hub, const struct endpoint *local);
+void path_dial(struct hub *hub, uint64_t now_ns, struct path *path, bool replaces,
+	       struct effects *fx);
+void mesh_dial(struct hub *hub, uint64_t now_ns, struct peer *peer, bool replaces,
+	       struct effects *fx);
+/** path_session_ready() - HELLO came on @session. Return: false when it was ended. */
+bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
+			struct session *session, struct effects *fx);
+void path_session_lost(struct hub *hub, uint64_t now_ns, struct path *path, uint64_t session,
+		       struct effects *fx);
+/** path_evaluate() - Keys, reports or session changed: is the link alive? */
+void path_evaluate(struct hub *hub, uint64_t now_ns, struct path *path);
+/** path_promote() - The successor's key is in use: end the older session. */
+void path_promote(struct hub *hub, uint64_t now_ns, struct path *path, struct effects *fx);
+/** path_remove_link() - Routes first, then the link. */
+void path_remove_link(struct hub *hub, uint64_t now_ns, struct path *path, struct effects *fx);
+/** paths_note_usable() - Return: some link became usable or stopped being so. */
+bool paths_note_usable(struct hub *hub, uint64_t now_ns);
+void paths_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+void seeds_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t paths_deadline(const struct hub *hub);
+
+/* negotiate.c */
+void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
+			struct effects *fx);
+void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
+			struct effects *fx);
+int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,
+		   const struct control_key *key, struct effects *fx);
+void keys_session_down(struct hub *hub, uint64_t now_ns, const struct session *session,
+		       struct effects *fx);
+void keys_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t keys_deadline(const struct hub *hub);
+/** keys_delete() - KEY_DEL for every phase of @mask. */
+void keys_delete(struct hub *hub, enum key_owner owner, uint32_t link, const struct hub_id *peer,
+		 uint8_t mask, struct effects *fx);
+
+/* flood.c */
+int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len, uint64_t from,
+	      struct effects *fx);
+int on_digest(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+	      size_t len, struct effects *fx);
+void send_digest(struct hub *hub, uint64_t now_ns, struct session *session, struct effects *fx);
+void peer_set_kernel(struct hub *hub, struct peer *peer, uint32_t ipv4, struct effects *fx);
+void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx);
+/** topology_settle() - End of every event: routes and own record, if due. */
+void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
+void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t topology_deadline(const struct hub *hub);
+void ipv4_choose(struct hub *hub, struct effects *fx);
+
+/** hub_ciphers() - Mask of what we support: 1 << enum hubmesh_cipher. */
+uint32_t hub_ciphers(void);
+
+#endif

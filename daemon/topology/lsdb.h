@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: lsdb: link-state database
+ *
+ * The newest signed record of every hub, ours included.  Newer means a
+ * higher (boot epoch, sequence).  Callers verify a record (certificate and
+ * signature) before lsdb_put(); the database compares, limits the rate per
+ * origin, remembers when a hub was last reachable, and forgets it after
+ * LSDB_UNREACHABLE_NS.  A forgotten record leaves a tombstone for as long
+ * again: neighbours that forget a little later would otherwise hand it back,
+ * and the two would keep it alive for ever.
+ */
+#ifndef TOPOLOGY_LSDB_H
+#define TOPOLOGY_LSDB_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "daemon/lib/prng.h"
+#include "daemon/wire/control.h"
+#include "daemon/wire/record.h"
+
+#define LSDB_MAX 4096
+#define LSDB_ORIGIN_INTERVAL_NS (100 * NSEC_PER_MSEC) /* between records of one hub */
+#define LSDB_UNREACHABLE_NS (3600 * NSEC_PER_SEC)
+#define LSDB_REFRESH_NS (900 * NSEC_PER_SEC) /* own record is said again */
+#define LSDB_ANTI_ENTROPY_NS (30 * NSEC_PER_SEC)
+
+/**
+ * struct lsdb_entry - one hub
+ * @hub: who
+ * @boot_epoch: of the record
+ * @seq: of the record
+ * @name: for people
+ * @ipv4: claimed, host order
+ * @n_links: entries of @links
+ * @links: owned, sorted by peer
+ * @bytes: the signed record, owned; NULL: a tombstone
+ * @len: its length
+ * @accepted_ns: when it came
+ * @reachable_ns: when routing last found a way to it
+ * @held: a newer record waiting for the rate limit, owned, not verified
+ * @held_len: its length
+ * @held_epoch: what it claims
+ * @held_seq: what it claims
+ * @held_from: session it came on
+ * @held_at: when to look at it
+ */
+struct lsdb_entry {
+	struct hub_id hub;
+	uint64_t boot_epoch, seq;
+	char name[RECORD_NAME_MAX + 1];
+	uint32_t ipv4;
+	size_t n_links;
+	struct record_link *links;
+	uint8_t *bytes;
+	size_t len;
+	uint64_t accepted_ns, reachable_ns;
+	uint8_t *held;
+	size_t held_len;
+	uint64_t held_epoch, held_seq, held_from, held_at;
+};
+
+/** struct lsdb - entries sorted by hub; pointers to them stay valid until removed */
+struct lsdb {
+	struct lsdb_entry **list;
+	size_t n, capacity;
+};
+
+/** enum lsdb_freshness - a record's (epoch, seq) against what we hold */
+enum lsdb_freshness { LSDB_OLDER, LSDB_SAME, LSDB_NEWER };
+
+void lsdb_fini(struct lsdb *db);
+struct lsdb_entry *lsdb_find(const struct lsdb *db, const struct hub_id *hub);
+/** lsdb_compare() - LSDB_NEWER also when the hub is not known. */
+enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub,
+				 uint64_t boot_epoch, uint64_t seq);
+/**
+ * lsdb_hold() - Keep a newer record of a hub that speaks too often, for later.
+ * Return: true when held (or older than what is held): nothing more to do now.
+ */
+bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record,
+	       const uint8_t *bytes, size_t len, uint64_t from);
+/** lsdb_take_held() - Next held record that is due; caller frees @bytes. Return: false none. */
+bool lsdb_take_held(struct lsdb *db, uint64_t now_ns, uint8_t **bytes, size_t *len,
+		    uint64_t *from);
+/**
+ * lsdb_put() - Store a verified newer record.
+ * @links_changed: set when links or costs differ from before
+ * Return: the entry; NULL when full.
+ */
+struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct record *record,
+			    const uint8_t *bytes, size_t len, bool *links_changed);
+/**
+ * lsdb_age() - Forget a hub unreachable for too long.
+ * @forgotten: filled with one hub that became a tombstone
+ * Return: true when there was one; call again.
+ */
+bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self,
+	      struct hub_id *forgotten);
+uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self);
+/**
+ * lsdb_digest() - One part of what we hold, in order of hub.
+ * @from: index to start at
+ * Return: entries written (at most @max).
+ */
+size_t lsdb_digest(const struct lsdb *db, size_t from, struct control_digest_entry *ret,
+		   size_t max);
+/** lsdb_link() - The entry's link to @peer, NULL when none. */
+const struct record_link *lsdb_link(const struct lsdb_entry *entry, const struct hub_id *peer);
+
+#endif
