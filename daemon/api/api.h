@@ -24,14 +24,26 @@
 #define API_REQUEST_MAX 65536
 #define API_TIMEOUT_S 30
 #define API_LOG_LINES_MAX 1024 /* recent log lines kept for meshctl log */
+#define API_CONNECTIONS_PER_UID_MAX 16 /* of one user but root: nobody locks root out */
+#define API_CONNECTION_MEMORY 32768 /* bytes for a connection's header and URL */
+#define API_DROP_WINDOW_S 60 /* "drops rising" looks at this long a past */
+#define API_CERTIFICATE_WARN_S (30 * 86400)
 
 struct api;
 struct config;
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
+ * @hub: answers through its views
  * @datapath: NULL without the module
- * @reload: POST /v1/reload: 0 or -EINVAL with text
+ * @transport: for its counters; NULL leaves them out
+ * @underlay: for interface names; NULL writes "?"
+ * @config: the settings in force, without secrets (there are none in it)
+ * @module_error: why @datapath is NULL, for a person; may be NULL
+ * @certificate_not_after_s: our certificate ends then, Unix time; 0 = unknown
+ * @now_ns: monotonic clock of the hub's events
+ * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
+ * @arg: handed to the functions
  */
 struct api_context {
 	const struct hub *hub;
@@ -39,15 +51,41 @@ struct api_context {
 	const struct transport *transport;
 	const struct underlay *underlay;
 	const struct config *config;
+	const char *module_error;
+	int64_t certificate_not_after_s;
 	uint64_t (*now_ns)(void *arg);
 	int (*reload)(void *arg, char *error, size_t error_size);
 	void *arg;
 };
 
+/**
+ * api_open() - Take the socket path and answer on it from @loop.
+ * @loop: drives everything; must outlive the api
+ * @socket_path: a stale socket there is replaced, a live one or another kind of file is not
+ * @context: copied; what it points to is borrowed until api_close()
+ * @ret: filled on success
+ * @error_text: on failure, a sentence for a person (static text)
+ *
+ * The socket is 0660 and belongs to the daemon's effective user and group; chown its group after
+ * this to let another group ask.
+ *
+ * Return: 0; -EADDRINUSE a daemon answers there; -EEXIST not a socket; -ENAMETOOLONG;
+ * -ENOENT no such directory; other -errno.
+ */
 int api_open(uv_loop_t *loop, const char *socket_path, const struct api_context *context,
 	     struct api **ret, const char **error_text);
+/** api_close() - Remove the socket, end connections; needs the loop to run once more to free. */
 void api_close(struct api *api);
-/** api_log_line() - Remember a line for GET /v1/log (ring of API_LOG_LINES_MAX). */
+/**
+ * api_log_line() - Remember a line for GET /v1/log (ring of API_LOG_LINES_MAX).
+ * @api: NULL is allowed and forgets the line
+ * @unix_ms: wall clock
+ * @level: 0 error .. 3 debug
+ * @class: "info", "peer", "local", "bug"
+ * @text: copied, at most LOG_LINE_MAX bytes (daemon/lib/log.h)
+ *
+ * Context: Any thread, so that it can be called from log_set_sink()'s sink.
+ */
 void api_log_line(struct api *api, int64_t unix_ms, int level, const char *class, const char *text);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * DOC: datapath: the daemon's hand on hubmesh.ko and on mesh0
  *
- * A shell over generic netlink (libmnl) and rtnetlink (libnl-route-3): makes
+ * A shell over generic netlink and rtnetlink (both libmnl): makes
  * the device, installs links, hubs, keys and routes, listens to the event
  * group and reads statistics.  Requests are answered by the kernel at once,
  * so they are blocking with a receive timeout; events come through the loop.
@@ -13,6 +13,9 @@
 #include <uv.h>
 
 #include "daemon/hub/effects.h"
+
+#define DATAPATH_TEXT_MAX 384 /* bytes of datapath_last_error() */
+#define DATAPATH_DROPS_MAX 64 /* more than enum hubmesh_drop has */
 
 struct datapath;
 
@@ -78,10 +81,13 @@ int datapath_routes(struct datapath *dp, uint64_t generation, const struct effec
 int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct in_addr ipv4,
 		       uint8_t ipv4_prefix_len); /* replaces what was set before */
 int datapath_set_mtu(struct datapath *dp, uint32_t mtu);
+/** datapath_set_probes() - Probe timing of every link, present and future. */
+int datapath_set_probes(struct datapath *dp, uint32_t probe_ms, uint32_t probe_misses);
 const char *datapath_last_error(const struct datapath *dp);
 const char *datapath_ifname(const struct datapath *dp);
 
-/* Statistics for the API: blocking dumps, one callback per object. */
+/* Statistics for the API: blocking dumps, one callback per object.  The
+ * callback must not call the datapath: its answer is still being read. */
 struct datapath_stats {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, rx_drops, tx_drops, forwarded;
 };
@@ -105,7 +111,7 @@ struct datapath_hub_stats {
  */
 struct datapath_device_stats {
 	struct datapath_stats stats;
-	uint64_t drops[64];
+	uint64_t drops[DATAPATH_DROPS_MAX];
 	uint64_t generation;
 };
 int datapath_read_device(struct datapath *dp, struct datapath_device_stats *ret);

@@ -94,5 +94,7 @@ struct transport_counters {
 		requests_refused, pings_lost, bytes_in, bytes_out;
 };
 const struct transport_counters *transport_counters(const struct transport *transport);
+/** transport_port() - Port it listens on, host order; tells which one settings.port 0 became. */
+uint16_t transport_port(const struct transport *transport);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * DOC: underlay: beacon sockets and the interfaces beneath the mesh
  *
- * A shell: watches links and addresses over rtnetlink (libnl-route-3), tells
+ * A shell: watches links and addresses over rtnetlink (libmnl), tells
  * which chosen interfaces have carrier and which addresses they hold, joins
  * the beacon groups there (IPv4 and IPv6) and moves beacon datagrams.  Never
  * uses loopback, the mesh interface, or an interface configuration excludes.

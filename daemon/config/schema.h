@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CONFIG_SCHEMA_H
+#define CONFIG_SCHEMA_H
+
+#include <cyaml/cyaml.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_TEXT_MAX 255 /* bytes of any one string */
+
+/**
+ * struct config_file - what the file says, before checks; NULL = key absent
+ *
+ * Numbers are 64 bits wide so that one that does not fit is a bounds error
+ * with its line, not a wrap.
+ */
+struct config_file {
+	char *mesh, *name, *state, *socket, *user;
+	struct {
+		char *name;
+		int64_t *mtu;
+		bool *keep;
+	} interface;
+	struct {
+		char **include, **exclude;
+		uint32_t include_count, exclude_count;
+	} underlay;
+	struct {
+		int64_t *control, *data;
+	} ports;
+	char **seeds;
+	uint32_t seeds_count;
+	struct {
+		int64_t *interval_min_ms, *interval_max_ms;
+	} beacon;
+	struct {
+		int64_t *interval_ms, *misses;
+	} probe;
+	struct {
+		char *cipher;
+		int64_t *rekey_s;
+	} crypto;
+	struct {
+		int64_t *idle_s;
+	} session;
+	struct {
+		char *pool;
+	} ipv4;
+	struct {
+		char *level;
+	} log;
+};
+
+/** config_schema - of the whole file: a mapping into a struct config_file */
+extern const cyaml_schema_value_t config_schema;
+
+#endif

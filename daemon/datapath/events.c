@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: what the module tells us
+ *
+ * Events come through the loop on their own socket, so a request made by a
+ * callback never meets one.  The kernel may drop events under pressure; none
+ * carries what a read would not tell, so after ENOBUFS, and every
+ * DATAPATH_QUALITY_MS for the round trips, every link is read and reported.
+ * A dump is finished before its first report: a callback may send requests.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/datapath/internal.h"
+#include "daemon/lib/cleanup.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/memory.h"
+
+static void report_link(struct datapath *dp, uint32_t link, uint32_t state, uint32_t rtt_us)
+{
+	if (link && (state == HUBMESH_LINK_UP || state == HUBMESH_LINK_DOWN))
+		dp->events.link(dp->events.arg, link, state == HUBMESH_LINK_UP, rtt_us);
+}
+
+/* --- events --- */
+
+static void on_link_event(struct datapath *dp, const struct nlattr **tb)
+{
+	const struct nlattr *link[HUBMESH_A_LINK_MAX + 1];
+
+	netlink_parse_nested(tb[HUBMESH_A_LINK], link, HUBMESH_A_LINK_MAX);
+	report_link(dp, netlink_u32(link[HUBMESH_A_LINK_INDEX], 0),
+		    netlink_u32(link[HUBMESH_A_LINK_STATE], HUBMESH_LINK_NEW),
+		    netlink_u32(link[HUBMESH_A_LINK_RTT_US], 0));
+}
+
+static bool read_hub(const struct nlattr **tb, struct hub_id *ret)
+{
+	const struct nlattr *hub[HUBMESH_A_HUB_MAX + 1];
+
+	netlink_parse_nested(tb[HUBMESH_A_HUB], hub, HUBMESH_A_HUB_MAX);
+	return netlink_bytes(hub[HUBMESH_A_HUB_ID], ret, HUB_ID_LEN);
+}
+
+static void on_key_needed_event(struct datapath *dp, const struct nlattr **tb)
+{
+	const struct nlattr *link[HUBMESH_A_LINK_MAX + 1], *key[HUBMESH_A_KEY_MAX + 1];
+	struct hub_id hub = {0};
+	uint32_t index;
+
+	netlink_parse_nested(tb[HUBMESH_A_LINK], link, HUBMESH_A_LINK_MAX);
+	netlink_parse_nested(tb[HUBMESH_A_KEY], key, HUBMESH_A_KEY_MAX);
+	index = netlink_u32(link[HUBMESH_A_LINK_INDEX], 0);
+	if (!key[HUBMESH_A_KEY_PHASE] || (!index && !read_hub(tb, &hub)))
+		return;
+	dp->events.key_needed(dp->events.arg, index ? KEY_OWNER_LINK : KEY_OWNER_SEAL, index, &hub,
+			      netlink_u8(key[HUBMESH_A_KEY_PHASE], 0));
+}
+
+static void on_message(struct datapath *dp, const struct nlmsghdr *message)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(message);
+	const struct nlattr *tb[HUBMESH_A_MAX + 1];
+	struct hub_id hub;
+
+	if (message->nlmsg_type != dp->family ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*genl) || genl->cmd != HUBMESH_CMD_EVENT)
+		return;
+	datapath_content(message, tb);
+	if (netlink_u32(tb[HUBMESH_A_IFINDEX], 0) != dp->device.ifindex)
+		return;
+	switch (netlink_u32(tb[HUBMESH_A_EVENT], HUBMESH_EVENT_UNSPEC)) {
+	case HUBMESH_EVENT_LINK:
+		on_link_event(dp, tb);
+		break;
+	case HUBMESH_EVENT_NEED_SESSION:
+		if (read_hub(tb, &hub))
+			dp->events.need_session(dp->events.arg, &hub);
+		break;
+	case HUBMESH_EVENT_KEY_NEEDED:
+		on_key_needed_event(dp, tb);
+		break;
+	default: /* KEY_IN_USE and FDB_* decide nothing here */
+		break;
+	}
+}
+
+/* --- reading every link --- */
+
+struct reports {
+	struct link_state {
+		uint32_t link, state, rtt_us;
+	} *at;
+	size_t n, max;
+};
+
+static void note_link(const struct datapath_link_stats *stats, void *arg)
+{
+	struct reports *reports = arg;
+
+	if (reports->n == reports->max) {
+		reports->max = reports->max ? 2 * reports->max : 64;
+		reports->at = xreallocarray(reports->at, reports->max, sizeof(*reports->at));
+	}
+	reports->at[reports->n++] = (struct link_state){stats->link, stats->state, stats->rtt_us};
+}
+
+/* Without @with_down only round trips of what is up are news. */
+static void report_every_link(struct datapath *dp, bool with_down)
+{
+	struct reports reports = {0};
+	int error = datapath_read_links(dp, note_link, &reports);
+
+	if (error)
+		log_warning(LOG_LOCAL_CLASS, "event=datapath-read-failed error=\"%s\"",
+			    datapath_last_error(dp));
+	for (size_t i = 0; i < reports.n && !error; i++)
+		if (with_down || reports.at[i].state == HUBMESH_LINK_UP)
+			report_link(dp, reports.at[i].link, reports.at[i].state,
+				    reports.at[i].rtt_us);
+	free(reports.at);
+}
+
+void datapath_on_quality(uv_timer_t *timer)
+{
+	report_every_link(timer->data, false);
+}
+
+void datapath_on_event(uv_poll_t *poll, int status, int events)
+{
+	struct datapath *dp = poll->data;
+	_Alignas(8) uint8_t buf[16384];
+	const struct nlmsghdr *message;
+	bool has_lost = false;
+	ssize_t n;
+	int left;
+
+	for (int i = 0; i < DATAPATH_EVENTS_PER_WAKE; i++) {
+		n = mnl_socket_recvfrom(dp->event_socket, buf, sizeof(buf));
+		if (n < 0 && errno == ENOBUFS) {
+			has_lost = true;
+			continue;
+		}
+		if (n < 0)
+			break;
+		left = (int)n;
+		message = (const struct nlmsghdr *)buf;
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+			on_message(dp, message);
+	}
+	if (has_lost) {
+		log_info(LOG_LOCAL_CLASS, "event=datapath-events-lost action=read-every-link");
+		report_every_link(dp, true);
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef DATAPATH_INTERNAL_H
+#define DATAPATH_INTERNAL_H
+
+#include <linux/hubmesh.h>
+#include <net/if.h>
+
+#include "daemon/datapath/device.h"
+#include "daemon/datapath/datapath.h"
+#include "daemon/netlink/netlink.h"
+
+#define DATAPATH_EVENTS_PER_WAKE 256
+#define DATAPATH_QUALITY_MS 2000 /* between two readings of every link's round trip */
+
+/**
+ * struct datapath_neighbour - addresses installed for a hub, to take away later
+ * @hub: id, the key
+ * @ula: its IPv6 neighbour entry
+ * @ipv4: its IPv4 neighbour entry, 0 = none
+ */
+struct datapath_neighbour {
+	struct hub_id hub;
+	struct in6_addr ula;
+	struct in_addr ipv4;
+};
+
+/**
+ * struct datapath - state of the shell
+ * @device: mesh0 and the rtnetlink socket
+ * @genl: generic netlink request socket
+ * @family: id of the family "hubmesh"
+ * @event_group: multicast group of its events
+ * @event_socket: receives them
+ * @event_poll: of @event_socket
+ * @quality: runs out when round trips are read again
+ * @n_open: libuv handles that must close before memory goes
+ * @probe_ms: for every link
+ * @probe_misses: for every link
+ * @generation_base: of the route set an earlier meshd left in the device; our
+ *	own generations count from there, since the kernel wants them to grow
+ * @ula: our address on mesh0, zero = none
+ * @ipv4: ours, 0 = none
+ * @ipv4_prefix_len: of @ipv4
+ * @neighbours: sorted by hub
+ * @n_neighbours: entries
+ * @max_neighbours: room
+ * @last_error: sentence about the last refusal
+ */
+struct datapath {
+	struct device device;
+	struct netlink *genl;
+	uint16_t family;
+	uint32_t event_group;
+	struct mnl_socket *event_socket;
+	uv_poll_t event_poll;
+	uv_timer_t quality;
+	unsigned int n_open;
+	struct datapath_events events;
+	uint32_t probe_ms, probe_misses;
+	uint64_t generation_base;
+	struct in6_addr ula;
+	struct in_addr ipv4;
+	uint8_t ipv4_prefix_len;
+	struct datapath_neighbour *neighbours;
+	size_t n_neighbours, max_neighbours;
+	char last_error[DATAPATH_TEXT_MAX];
+};
+
+/** datapath_begin() - Start a command on our device. */
+struct nlmsghdr *datapath_begin(struct datapath *dp, uint8_t command, uint16_t flags);
+/** datapath_run() - Run it; keeps the kernel's sentence. Return: as netlink_run(). */
+int datapath_run(struct datapath *dp, netlink_message_fn fn, void *arg);
+/** datapath_dump() - A whole dump, again if the table changed meanwhile. */
+int datapath_dump(struct datapath *dp, uint8_t command, netlink_message_fn fn, void *arg);
+/** datapath_content() - Attributes of a message of the family, indexed by HUBMESH_A_*. */
+void datapath_content(const struct nlmsghdr *message, const struct nlattr **ret);
+/** datapath_keep_error() - Take over a sentence; returns @error. */
+int datapath_keep_error(struct datapath *dp, int error, const char *text);
+
+/* tables.c */
+/** datapath_flush() - Delete every link and hub of an earlier run. Return: 0 or -errno. */
+int datapath_flush(struct datapath *dp);
+/** datapath_configure() - DEV_SET id and ports, device down; note the generation. */
+int datapath_configure(struct datapath *dp, const struct datapath_settings *settings);
+
+/* events.c */
+void datapath_on_event(uv_poll_t *poll, int status, int events);
+void datapath_on_quality(uv_timer_t *timer);
+
+#endif

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: effects on the module's tables: links, hubs, keys, routes
+ *
+ * One request per function.  Setting what exists and deleting what is gone
+ * succeed, so that hub.c need not know what the kernel has.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/datapath/internal.h"
+#include "daemon/lib/cleanup.h"
+#include "daemon/lib/memory.h"
+#include "daemon/lib/secret.h"
+
+#define ROUTES_MESSAGE_MAX 30000 /* bytes; then the transaction goes on in another message */
+#define ROUTE_ATTR_MAX 128	 /* one route, longest form */
+#define HUBS_PER_FLUSH 1024
+
+_Static_assert(ROUTES_MESSAGE_MAX + ROUTE_ATTR_MAX < NETLINK_REQUEST_MAX, "a step fits");
+_Static_assert(EFFECT_NEXTHOPS_MAX == HUBMESH_NEXTHOPS_MAX, "as many next hops as the kernel");
+_Static_assert(DATAPATH_DROPS_MAX > HUBMESH_DROP_MAX, "room for every drop reason");
+
+/* --- device --- */
+
+static void note_generation(const struct nlmsghdr *message, void *arg)
+{
+	const struct nlattr *tb[HUBMESH_A_MAX + 1], *device[HUBMESH_A_DEVICE_MAX + 1];
+
+	datapath_content(message, tb);
+	netlink_parse_nested(tb[HUBMESH_A_DEVICE], device, HUBMESH_A_DEVICE_MAX);
+	*(uint64_t *)arg = netlink_u64(device[HUBMESH_A_DEVICE_GENERATION], 0);
+}
+
+int datapath_configure(struct datapath *dp, const struct datapath_settings *settings)
+{
+	struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_DEV_SET, 0);
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_DEVICE);
+	int error;
+
+	mnl_attr_put(message, HUBMESH_A_DEVICE_ID, HUB_ID_LEN, settings->id.b);
+	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_PORT, settings->data_port);
+	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_CONTROL_PORT, settings->control_port);
+	mnl_attr_nest_end(message, nest);
+	error = datapath_run(dp, NULL, NULL);
+	if (error)
+		return error;
+	datapath_begin(dp, HUBMESH_CMD_DEV_GET, 0);
+	return datapath_run(dp, note_generation, &dp->generation_base);
+}
+
+/* --- links --- */
+
+static struct nlattr *begin_link(struct nlmsghdr *message, uint32_t link)
+{
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_LINK);
+
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_INDEX, link);
+	return nest;
+}
+
+static void put_carrier(struct nlmsghdr *message, const struct endpoint *local,
+			const struct endpoint *remote)
+{
+	bool has_local = local->family == remote->family;
+
+	if (remote->family == AF_INET) {
+		mnl_attr_put(message, HUBMESH_A_LINK_REMOTE4, 4, &remote->addr4);
+		if (has_local)
+			mnl_attr_put(message, HUBMESH_A_LINK_LOCAL4, 4, &local->addr4);
+	} else {
+		mnl_attr_put(message, HUBMESH_A_LINK_REMOTE6, 16, &remote->addr6);
+		if (has_local)
+			mnl_attr_put(message, HUBMESH_A_LINK_LOCAL6, 16, &local->addr6);
+	}
+	mnl_attr_put_u16(message, HUBMESH_A_LINK_REMOTE_PORT, remote->port);
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_OIF, remote->ifindex);
+}
+
+static int set_link(struct datapath *dp, uint8_t command, uint32_t link, uint32_t remote_link,
+		    const struct hub_id *peer, const struct endpoint *local,
+		    const struct endpoint *remote)
+{
+	struct nlmsghdr *message = datapath_begin(dp, command, 0);
+	struct nlattr *nest = begin_link(message, link);
+
+	if (command == HUBMESH_CMD_LINK_NEW)
+		mnl_attr_put(message, HUBMESH_A_LINK_PEER, HUB_ID_LEN, peer->b);
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_REMOTE_INDEX, remote_link);
+	put_carrier(message, local, remote);
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MS, dp->probe_ms);
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MISSES, dp->probe_misses);
+	mnl_attr_nest_end(message, nest);
+	return datapath_run(dp, NULL, NULL);
+}
+
+static void note_peer(const struct nlmsghdr *message, void *arg)
+{
+	const struct nlattr *tb[HUBMESH_A_MAX + 1], *link[HUBMESH_A_LINK_MAX + 1];
+
+	datapath_content(message, tb);
+	netlink_parse_nested(tb[HUBMESH_A_LINK], link, HUBMESH_A_LINK_MAX);
+	netlink_bytes(link[HUBMESH_A_LINK_PEER], arg, HUB_ID_LEN);
+}
+
+static int read_peer(struct datapath *dp, uint32_t link, struct hub_id *ret)
+{
+	struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_LINK_GET, 0);
+
+	mnl_attr_nest_end(message, begin_link(message, link));
+	return datapath_run(dp, note_peer, ret);
+}
+
+/* A link keeps its peer for life: an index that now means another is made anew. */
+int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
+		      const struct hub_id *peer, const struct endpoint *local,
+		      const struct endpoint *remote)
+{
+	struct hub_id had = {0};
+	int error = set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote);
+
+	if (error != -EEXIST)
+		return error;
+	error = read_peer(dp, link, &had);
+	if (error)
+		return error;
+	if (hub_id_equal(&had, peer))
+		return set_link(dp, HUBMESH_CMD_LINK_SET, link, remote_link, peer, local, remote);
+	error = datapath_link_del(dp, link);
+	if (error)
+		return error;
+	return set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote);
+}
+
+struct links {
+	uint32_t *at;
+	size_t n, max;
+};
+
+static void note_link(const struct datapath_link_stats *stats, void *arg)
+{
+	struct links *links = arg;
+
+	if (links->n == links->max) {
+		links->max = links->max ? 2 * links->max : 64;
+		links->at = xreallocarray(links->at, links->max, sizeof(*links->at));
+	}
+	links->at[links->n++] = stats->link;
+}
+
+int datapath_set_probes(struct datapath *dp, uint32_t probe_ms, uint32_t probe_misses)
+{
+	struct links links = {0};
+	int error = datapath_read_links(dp, note_link, &links);
+
+	dp->probe_ms = probe_ms;
+	dp->probe_misses = probe_misses;
+	for (size_t i = 0; i < links.n && !error; i++) {
+		struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_LINK_SET, 0);
+		struct nlattr *nest = begin_link(message, links.at[i]);
+
+		mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MS, probe_ms);
+		mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MISSES, probe_misses);
+		mnl_attr_nest_end(message, nest);
+		error = datapath_run(dp, NULL, NULL);
+	}
+	free(links.at);
+	return error;
+}
+
+int datapath_link_del(struct datapath *dp, uint32_t link)
+{
+	struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_LINK_DEL, 0);
+	int error;
+
+	mnl_attr_nest_end(message, begin_link(message, link));
+	error = datapath_run(dp, NULL, NULL);
+	return error == -ENOENT ? 0 : error;
+}
+
+/* --- hubs --- */
+
+static int command_hub(struct datapath *dp, uint8_t command, const struct hub_id *hub)
+{
+	struct nlmsghdr *message = datapath_begin(dp, command, 0);
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_HUB);
+
+	mnl_attr_put(message, HUBMESH_A_HUB_ID, HUB_ID_LEN, hub->b);
+	mnl_attr_nest_end(message, nest);
+	return datapath_run(dp, NULL, NULL);
+}
+
+/* Place of @hub in the sorted table; @found tells whether it is there. */
+static size_t neighbour_at(const struct datapath *dp, const struct hub_id *hub, bool *found)
+{
+	size_t low = 0, high = dp->n_neighbours;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (hub_id_cmp(&dp->neighbours[middle].hub, hub) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*found = low < dp->n_neighbours && hub_id_equal(&dp->neighbours[low].hub, hub);
+	return low;
+}
+
+static struct datapath_neighbour *neighbour_get(struct datapath *dp, const struct hub_id *hub)
+{
+	bool found;
+	size_t at = neighbour_at(dp, hub, &found);
+
+	if (found)
+		return &dp->neighbours[at];
+	if (dp->n_neighbours == dp->max_neighbours) {
+		dp->max_neighbours = dp->max_neighbours ? 2 * dp->max_neighbours : 16;
+		dp->neighbours = xreallocarray(dp->neighbours, dp->max_neighbours,
+					       sizeof(*dp->neighbours));
+	}
+	memmove(&dp->neighbours[at + 1], &dp->neighbours[at],
+		(dp->n_neighbours - at) * sizeof(*dp->neighbours));
+	dp->n_neighbours++;
+	dp->neighbours[at] = (struct datapath_neighbour){.hub = *hub};
+	return &dp->neighbours[at];
+}
+
+static int change_neighbour(struct datapath *dp, bool add, int family, const void *addr,
+			    const struct hub_id *hub)
+{
+	int error = device_neighbour(&dp->device, add, family, addr, hub);
+
+	return error ? datapath_keep_error(dp, error, dp->device.rtnl->error) : 0;
+}
+
+/* What changed loses its old entry; what is set is written even if unchanged. */
+static int set_neighbours(struct datapath *dp, struct datapath_neighbour *had,
+			  const struct in6_addr *ula, struct in_addr ipv4)
+{
+	int error = 0;
+
+	if (!IN6_IS_ADDR_UNSPECIFIED(&had->ula) && !IN6_ARE_ADDR_EQUAL(&had->ula, ula))
+		error = change_neighbour(dp, false, AF_INET6, &had->ula, &had->hub);
+	if (!error && had->ipv4.s_addr && had->ipv4.s_addr != ipv4.s_addr)
+		error = change_neighbour(dp, false, AF_INET, &had->ipv4, &had->hub);
+	if (error)
+		return error;
+	had->ula = *ula;
+	had->ipv4 = ipv4;
+	if (!IN6_IS_ADDR_UNSPECIFIED(ula))
+		error = change_neighbour(dp, true, AF_INET6, ula, &had->hub);
+	if (!error && ipv4.s_addr)
+		error = change_neighbour(dp, true, AF_INET, &ipv4, &had->hub);
+	return error;
+}
+
+int datapath_hub_set(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
+		     struct in_addr ipv4)
+{
+	int error = command_hub(dp, HUBMESH_CMD_HUB_NEW, hub);
+
+	if (error && error != -EEXIST)
+		return error;
+	return set_neighbours(dp, neighbour_get(dp, hub), ula, ipv4);
+}
+
+int datapath_hub_del(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
+		     struct in_addr ipv4)
+{
+	static const struct in6_addr no_ula;
+	static const struct in_addr no_ipv4;
+	bool found;
+	size_t at = neighbour_at(dp, hub, &found);
+	int error, neighbour_error = 0;
+
+	if (found) {
+		neighbour_error = set_neighbours(dp, &dp->neighbours[at], &no_ula, no_ipv4);
+		memmove(&dp->neighbours[at], &dp->neighbours[at + 1],
+			(--dp->n_neighbours - at) * sizeof(*dp->neighbours));
+	}
+	error = command_hub(dp, HUBMESH_CMD_HUB_DEL, hub);
+	return error && error != -ENOENT ? error : neighbour_error;
+}
+
+/* --- an earlier run's leftovers --- */
+
+struct leftovers {
+	uint32_t links[HUBS_PER_FLUSH];
+	struct hub_id hubs[HUBS_PER_FLUSH];
+	size_t n_links, n_hubs;
+};
+
+static void note_leftover(const struct nlmsghdr *message, void *arg)
+{
+	const struct nlattr *tb[HUBMESH_A_MAX + 1], *link[HUBMESH_A_LINK_MAX + 1],
+		*hub[HUBMESH_A_HUB_MAX + 1];
+	struct leftovers *left = arg;
+
+	datapath_content(message, tb);
+	netlink_parse_nested(tb[HUBMESH_A_LINK], link, HUBMESH_A_LINK_MAX);
+	netlink_parse_nested(tb[HUBMESH_A_HUB], hub, HUBMESH_A_HUB_MAX);
+	if (left->n_links < HUBS_PER_FLUSH &&
+	    netlink_bytes(link[HUBMESH_A_LINK_INDEX], &left->links[left->n_links], 4))
+		left->n_links++;
+	if (left->n_hubs < HUBS_PER_FLUSH &&
+	    netlink_bytes(hub[HUBMESH_A_HUB_ID], &left->hubs[left->n_hubs], HUB_ID_LEN))
+		left->n_hubs++;
+}
+
+static int flush_some(struct datapath *dp, struct leftovers *left)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < left->n_links && !error; i++)
+		error = datapath_link_del(dp, left->links[i]);
+	for (size_t i = 0; i < left->n_hubs && !error; i++) {
+		error = command_hub(dp, HUBMESH_CMD_HUB_DEL, &left->hubs[i]);
+		if (error == -ENOENT)
+			error = 0;
+	}
+	return error;
+}
+
+int datapath_flush(struct datapath *dp)
+{
+	_cleanup_free_ struct leftovers *left = xnew(struct leftovers);
+	int error;
+
+	/* Each round removes what it found: the kernel's limits bound the rounds. */
+	do {
+		left->n_links = left->n_hubs = 0;
+		error = datapath_dump(dp, HUBMESH_CMD_LINK_GET, note_leftover, left);
+		if (!error)
+			error = datapath_dump(dp, HUBMESH_CMD_HUB_GET, note_leftover, left);
+		if (!error)
+			error = flush_some(dp, left);
+	} while (!error && (left->n_links || left->n_hubs));
+	return error;
+}
+
+/* --- keys --- */
+
+static struct nlmsghdr *begin_key(struct datapath *dp, uint8_t command, enum key_owner owner,
+				  uint32_t link, const struct hub_id *hub, uint8_t phase,
+				  struct nlattr **key)
+{
+	struct nlmsghdr *message = datapath_begin(dp, command, 0);
+	struct nlattr *nest;
+
+	if (owner == KEY_OWNER_LINK) {
+		nest = begin_link(message, link);
+	} else {
+		nest = mnl_attr_nest_start(message, HUBMESH_A_HUB);
+		mnl_attr_put(message, HUBMESH_A_HUB_ID, HUB_ID_LEN, hub->b);
+	}
+	mnl_attr_nest_end(message, nest);
+	*key = mnl_attr_nest_start(message, HUBMESH_A_KEY);
+	mnl_attr_put_u8(message, HUBMESH_A_KEY_PHASE, phase);
+	return message;
+}
+
+int datapath_key_install(struct datapath *dp, enum key_owner owner, uint32_t link,
+			 const struct hub_id *hub, uint8_t phase, uint32_t cipher,
+			 const uint8_t *rx, const uint8_t *tx, size_t len)
+{
+	struct nlattr *key;
+	struct nlmsghdr *message =
+		begin_key(dp, HUBMESH_CMD_KEY_SET, owner, link, hub, phase, &key);
+	int error;
+
+	mnl_attr_put_u32(message, HUBMESH_A_KEY_CIPHER, cipher);
+	mnl_attr_put(message, HUBMESH_A_KEY_RX, len, rx);
+	mnl_attr_put(message, HUBMESH_A_KEY_TX, len, tx);
+	mnl_attr_nest_end(message, key);
+	error = datapath_run(dp, NULL, NULL);
+	netlink_wipe(dp->genl);
+	return error;
+}
+
+int datapath_key_use(struct datapath *dp, enum key_owner owner, uint32_t link,
+		     const struct hub_id *hub, uint8_t phase)
+{
+	struct nlattr *key;
+	struct nlmsghdr *message =
+		begin_key(dp, HUBMESH_CMD_KEY_USE, owner, link, hub, phase, &key);
+
+	mnl_attr_nest_end(message, key);
+	return datapath_run(dp, NULL, NULL);
+}
+
+int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
+		     const struct hub_id *hub, uint8_t phase)
+{
+	struct nlattr *key;
+	struct nlmsghdr *message =
+		begin_key(dp, HUBMESH_CMD_KEY_DEL, owner, link, hub, phase, &key);
+	int error;
+
+	mnl_attr_nest_end(message, key);
+	error = datapath_run(dp, NULL, NULL);
+	return error == -ENOENT ? 0 : error;
+}
+
+/* --- routes --- */
+
+static void put_route(struct nlmsghdr *message, const struct effect_route *route)
+{
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_ROUTES_ROUTE), *hop;
+
+	mnl_attr_put(message, HUBMESH_A_ROUTE_HUB, HUB_ID_LEN, route->hub.b);
+	for (size_t i = 0; i < route->n_via && i < EFFECT_NEXTHOPS_MAX; i++) {
+		hop = mnl_attr_nest_start(message, HUBMESH_A_ROUTE_NEXTHOP);
+		mnl_attr_put_u32(message, HUBMESH_A_NEXTHOP_LINK, route->via[i].link);
+		mnl_attr_put_u8(message, HUBMESH_A_NEXTHOP_WEIGHT, route->via[i].weight);
+		mnl_attr_nest_end(message, hop);
+	}
+	if (route->backup) {
+		hop = mnl_attr_nest_start(message, HUBMESH_A_ROUTE_BACKUP);
+		mnl_attr_put_u32(message, HUBMESH_A_NEXTHOP_LINK, route->backup);
+		mnl_attr_nest_end(message, hop);
+	}
+	mnl_attr_nest_end(message, nest);
+}
+
+int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
+		    size_t n_routes)
+{
+	size_t next = 0;
+	int error;
+
+	do {
+		struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_ROUTE_REPLACE, 0);
+		struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_ROUTES);
+		uint32_t flags = next == 0 ? HUBMESH_ROUTES_F_BEGIN : 0;
+		struct nlattr *flags_attr;
+
+		mnl_attr_put_u64(message, HUBMESH_A_ROUTES_GENERATION,
+				 dp->generation_base + generation);
+		flags_attr = mnl_nlmsg_get_payload_tail(message);
+		mnl_attr_put_u32(message, HUBMESH_A_ROUTES_FLAGS, flags);
+		while (next < n_routes && message->nlmsg_len < ROUTES_MESSAGE_MAX)
+			put_route(message, &routes[next++]);
+		if (next == n_routes) {
+			flags |= HUBMESH_ROUTES_F_COMMIT;
+			memcpy(mnl_attr_get_payload(flags_attr), &flags, sizeof(flags));
+		}
+		mnl_attr_nest_end(message, nest);
+		error = datapath_run(dp, NULL, NULL);
+	} while (!error && next < n_routes);
+	return error;
+}
+
+/* --- our addresses --- */
+
+static int change_address(struct datapath *dp, bool add, int family, const void *addr,
+			  uint8_t prefix_len)
+{
+	int error = device_address(&dp->device, add, family, addr, prefix_len);
+
+	return error ? datapath_keep_error(dp, error, dp->device.rtnl->error) : 0;
+}
+
+int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct in_addr ipv4,
+		       uint8_t ipv4_prefix_len)
+{
+	bool same_ipv4 = dp->ipv4.s_addr == ipv4.s_addr && dp->ipv4_prefix_len == ipv4_prefix_len;
+	int error = 0;
+
+	if (!IN6_IS_ADDR_UNSPECIFIED(&dp->ula) && !IN6_ARE_ADDR_EQUAL(&dp->ula, ula))
+		error = change_address(dp, false, AF_INET6, &dp->ula, 64);
+	if (!error && dp->ipv4.s_addr && !same_ipv4)
+		error = change_address(dp, false, AF_INET, &dp->ipv4, dp->ipv4_prefix_len);
+	if (error)
+		return error;
+	dp->ula = *ula;
+	dp->ipv4 = ipv4;
+	dp->ipv4_prefix_len = ipv4_prefix_len;
+	if (!IN6_IS_ADDR_UNSPECIFIED(ula))
+		error = change_address(dp, true, AF_INET6, ula, 64);
+	if (!error && ipv4.s_addr)
+		error = change_address(dp, true, AF_INET, &ipv4, ipv4_prefix_len);
+	return error;
+}
