@@ -121,6 +121,9 @@ modules:
 modules_install:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
+print-cflags:
+	@echo $(BASE_CFLAGS)
+
 # ---- documentation, installation
 
 man: $(MAN)

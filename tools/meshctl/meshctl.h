@@ -50,7 +50,7 @@ enum meshctl_exit {
 
 enum meshctl_output {
 	MESHCTL_TABLE, /* for people: aligned, humanised units */
-	MESHCTL_JSON,  /* for programs: raw numbers, stable names */
+	MESHCTL_JSON, /* for programs: raw numbers, stable names */
 };
 
 struct meshctl_command;

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: commands: the table of commands with their help
+ */
+#include "tools/meshctl/commands.h"
+
+#include <string.h>
+
+#define DISTANCE_NAME_MAX 32 /* longer names are near to nothing */
+
+static const struct meshctl_command commands[] = {
+	{"status", "", "Show this hub, its mesh and what wants attention",
+	 "Example:\n  meshctl status\n", false, cmd_status},
+	{"hubs", "", "List every hub this one knows",
+	 "* marks this hub. SEAL says that both hubs share keys.\n\n"
+	 "Example:\n  meshctl hubs --watch\n",
+	 false, cmd_hubs},
+	{"links", "", "List links to neighbours with round trip, loss and keys",
+	 "Example:\n  meshctl links --watch=1\n", false, cmd_links},
+	{"routes", "", "List next hops and backups towards every hub",
+	 "Example:\n  meshctl -o json routes | jq '.routes[].hub_name'\n", false, cmd_routes},
+	{"path", "HUB", "Show the way to a hub, hop by hop",
+	 "HUB is a name, an id or a mesh address. Exits with 1 when it cannot be reached.\n\n"
+	 "Example:\n  meshctl path delta\n",
+	 false, cmd_path},
+	{"sessions", "", "List TLS sessions with other hubs", "Example:\n  meshctl sessions\n",
+	 false, cmd_sessions},
+	{"stats", "[--drops | link NUMBER | hub HUB]", "Show counters and why frames were dropped",
+	 "Options:\n  -d, --drops   only the reasons of dropped frames\n\n"
+	 "Example:\n  meshctl stats link 3\n",
+	 false, cmd_stats},
+	{"ping", "[-c COUNT] [-i SECONDS] [-4] HUB", "Send echo requests to a hub over the mesh",
+	 "HUB is a name, an id or a mesh address. Exits with 1 when no reply came.\n\n"
+	 "Options:\n"
+	 "  -c, --count COUNT        stop after so many (default: until interrupted)\n"
+	 "  -i, --interval SECONDS   between requests (default 1)\n"
+	 "  -4                       its IPv4 mesh address instead of IPv6\n\n"
+	 "Example:\n  meshctl ping -c 3 delta\n",
+	 true, cmd_ping},
+	{"top", "[-d SECONDS] [-n COUNT]", "Watch the rates of links and hubs",
+	 "q quits. Without a terminal one view over one interval is printed.\n\n"
+	 "Options:\n"
+	 "  -d, --delay SECONDS   between views (default 2)\n"
+	 "  -n, --count COUNT     stop after so many views\n\n"
+	 "Example:\n  meshctl top -d 1\n",
+	 true, cmd_top},
+	{"log", "[-f] [-n LINES]", "Show recent log lines of the daemon",
+	 "Options:\n"
+	 "  -f, --follow        keep printing new lines\n"
+	 "  -n, --lines LINES   begin with so many (default 20)\n\n"
+	 "Example:\n  meshctl log -f\n",
+	 true, cmd_log},
+	{"log-level", "LEVEL", "Make the daemon say more or less: error, warning, info, debug",
+	 "Needs root. Lasts until meshd restarts or reloads.\n\n"
+	 "Example:\n  meshctl log-level debug\n",
+	 false, cmd_log_level},
+	{"config", "", "Show the settings in force", "Example:\n  meshctl config\n", false,
+	 cmd_config},
+	{"reload", "", "Make the daemon read its configuration again",
+	 "Needs root. A file with errors changes nothing and is explained.\n\n"
+	 "Example:\n  meshctl reload\n",
+	 false, cmd_reload},
+	{"ca", "COMMAND ...", "Make a mesh's root and issue certificates for hubs",
+	 "Example:\n  meshctl ca --help\n", true, cmd_ca},
+	{"version", "", "Show the versions of meshctl, meshd and the module",
+	 "Example:\n  meshctl version\n", false, cmd_version},
+};
+
+const struct meshctl_command *meshctl_commands(size_t *n)
+{
+	*n = sizeof(commands) / sizeof(commands[0]);
+	return commands;
+}
+
+const struct meshctl_command *meshctl_command_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits from one word to the other (Levenshtein), two rows at a time. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[DISTANCE_NAME_MAX + 1], n = strlen(b);
+
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t above = row[j];
+
+			row[j] = smaller(smaller(above, row[j - 1]) + 1,
+					 diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[n];
+}
+
+const char *meshctl_command_nearest(const char *name)
+{
+	const char *best = NULL;
+	size_t best_distance = 3; /* further is a guess, not a typing error */
+
+	if (strlen(name) > DISTANCE_NAME_MAX || strlen(name) < 2)
+		return NULL;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		size_t d = distance(name, commands[i].name);
+
+		if (strncmp(name, commands[i].name, strlen(name)) == 0)
+			d = 1; /* a beginning of it */
+		if (d < best_distance && d < strlen(commands[i].name)) {
+			best_distance = d;
+			best = commands[i].name;
+		}
+	}
+	return best;
+}
+
+void meshctl_print_help(FILE *out)
+{
+	fputs("Usage: meshctl [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands:\n", out);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  help       Show this, or the help of one command\n\n"
+	      "Options:\n"
+	      "  -s, --socket PATH        the daemon's socket (default " MESHCTL_SOCKET_DEFAULT
+	      ")\n"
+	      "  -o, --output FORM        table (default) or json\n"
+	      "      --watch[=SECONDS]    show it again and again (default every 2 s)\n"
+	      "      --no-color           no colours; so does NO_COLOR in the environment\n"
+	      "  -h, --help               help of meshctl or of a command\n",
+	      out);
+}
