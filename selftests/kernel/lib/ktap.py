@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KTAP version 1 output for a file of test functions."""
+"""KTAP version 1 output, expectations, and the marks a test function can carry."""
 
-import os
+import signal
 import sys
 import time
 import traceback
 
+TEST_SECONDS_MAX = 90
+
 
 class Skip(Exception):
     """Raise with a reason: the test cannot run here."""
+
+
+class Overdue(BaseException):
+    """A test passed its time limit; not an Exception, so no test swallows it."""
 
 
 def expect(condition, text):
@@ -21,25 +27,63 @@ def expect_equal(got, wanted, text):
         raise AssertionError(f"{text}: got {got!r}, wanted {wanted!r}")
 
 
-def main(tests, argv=None):
-    """Run the functions (all, or those named on the command line)."""
-    names = (argv if argv is not None else sys.argv[1:])
-    chosen = [t for t in tests if not names or t.__name__ in names]
-    print("KTAP version 1", flush=True)
-    print(f"1..{len(chosen)}", flush=True)
-    failed = 0
-    for i, test in enumerate(chosen, 1):
+def quick(test):
+    """Mark a test as part of `run.py --quick`."""
+    test.quick = True
+    return test
+
+
+def tests_of(module):
+    """The functions test_* of a module, in the order they were written."""
+    return [f for name, f in vars(module).items()
+            if name.startswith("test_") and callable(f) and f.__module__ == module.__name__]
+
+
+def _overdue(*_):
+    raise Overdue(f"no end after {TEST_SECONDS_MAX} s")
+
+
+def tell_failure():
+    """The traceback of the exception in hand, from the test function on."""
+    kind, value, trace = sys.exc_info()
+    while trace and not trace.tb_frame.f_code.co_name.startswith(("test_", "check_", "setup")):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(kind, value, trace or sys.exc_info()[2]))
+
+
+class Report:
+    """Prints the plan, then one result per test."""
+
+    def __init__(self, planned):
+        self.done = self.failed = 0
+        print("KTAP version 1", flush=True)
+        print(f"1..{planned}", flush=True)
+
+    def result(self, ok, name, remark=""):
+        self.done += 1
+        self.failed += not ok
+        remark = f" # {remark}" if remark else ""
+        print(f"{'ok' if ok else 'not ok'} {self.done} {name}{remark}", flush=True)
+
+    @staticmethod
+    def comment(text):
+        for row in text.rstrip().splitlines():
+            print(f"# {row}", flush=True)
+
+    def run(self, name, test):
+        """Call @test and report how it went."""
         start = time.monotonic()
+        signal.signal(signal.SIGALRM, _overdue)
+        signal.alarm(TEST_SECONDS_MAX)
         try:
             test()
-            took = time.monotonic() - start
-            print(f"ok {i} {test.__name__} # {took:.1f} s", flush=True)
+            signal.alarm(0)
+            self.result(True, name, f"{time.monotonic() - start:.1f} s")
         except Skip as why:
-            print(f"ok {i} {test.__name__} # SKIP {why}", flush=True)
-        except Exception:
-            failed += 1
-            for row in traceback.format_exc().rstrip().splitlines():
-                print(f"# {row}")
-            print(f"not ok {i} {test.__name__}", flush=True)
-    sys.stdout.flush()
-    os._exit(1 if failed else 0)
+            self.result(True, name, f"SKIP {why}")
+        except (Exception, Overdue):
+            signal.alarm(0)
+            self.comment(tell_failure())
+            self.result(False, name, f"{time.monotonic() - start:.1f} s")
+        finally:
+            signal.alarm(0)

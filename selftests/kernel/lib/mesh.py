@@ -7,8 +7,8 @@ import os
 import subprocess
 import time
 
-from . import frame, uapi
-from .netlink import Genl, attr, mac, number, parse, as_dict, u8, u16, u32, u64
+from . import uapi
+from .netlink import Genl, attr, inside, mac, number, parse, as_dict, u8, u16, u32, u64
 
 GCM = uapi.HUBMESH_CIPHER_AES_256_GCM
 CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
@@ -22,6 +22,30 @@ def run(command, check=True, timeout=60, **kw):
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(words)}: exit {done.returncode}: {done.stdout.strip()}")
     return done.stdout
+
+
+def ip_batch(netns, rows):
+    """Run lines of `ip` in one process; raises if any fails."""
+    words = ["ip"] + (["-n", netns] if netns else []) + ["-batch", "-"]
+    done = subprocess.run(words, input="\n".join(rows) + "\n", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    if done.returncode:
+        raise RuntimeError(f"ip -n {netns} -batch: {rows}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def netns_del(name):
+    """Delete a namespace if it is there."""
+    if os.path.exists(f"/run/netns/{name}"):
+        run(f"ip netns del {name}")
+
+
+def set_sysctl(netns, **values):
+    """Set net.* sysctls of a namespace; __ stands for /."""
+    with inside(netns):
+        for name, value in values.items():
+            with open("/proc/sys/net/" + name.replace("__", "/"), "w") as f:
+                f.write(str(value))
 
 
 def wait_for(what, condition, seconds=10.0, step=0.02):
@@ -62,17 +86,22 @@ class Hub:
         words = command.split() if isinstance(command, str) else command
         return subprocess.Popen(["ip", "netns", "exec", self.netns] + words, **kw)
 
-    def create(self, mtu=None):
+    def create(self, mtu=None, quiet=False):
+        """@quiet: no IPv6, so that the interface sends nothing of its own."""
         run(f"ip netns add {self.netns}")
-        run(f"ip -n {self.netns} link set lo up")
-        run(f"ip -n {self.netns} link add {self.dev} address {self.id_text} type hubmesh")
+        rows = ["link set lo up",
+                f"link add {self.dev} address {self.id_text} type hubmesh"]
         if mtu:
-            run(f"ip -n {self.netns} link set {self.dev} mtu {mtu}")
-        for family, path in (("ipv6", "accept_dad"), ("ipv6", "accept_ra")):
-            self.run(["sh", "-c", f"echo 0 > /proc/sys/net/{family}/conf/{self.dev}/{path}"])
-        run(f"ip -n {self.netns} addr add {self.ula}/64 dev {self.dev} nodad")
-        run(f"ip -n {self.netns} addr add {self.ipv4}/24 dev {self.dev}")
-        run(f"ip -n {self.netns} link set {self.dev} up")
+            rows.append(f"link set {self.dev} mtu {mtu}")
+        ip_batch(self.netns, rows)
+        conf = f"ipv6__conf__{self.dev}__"
+        set_sysctl(self.netns, **{conf + "accept_dad": 0, conf + "accept_ra": 0,
+                                  conf + "router_solicitations": 0,
+                                  conf + "disable_ipv6": int(quiet)})
+        rows = [f"addr add {self.ipv4}/24 dev {self.dev}", f"link set {self.dev} up"]
+        if not quiet:
+            rows.insert(0, f"addr add {self.ula}/64 dev {self.dev} nodad")
+        ip_batch(self.netns, rows)
         self.genl = Genl(self.netns)
 
     def name(self):
@@ -106,9 +135,12 @@ class Hub:
 
     def hub_new(self, other):
         self.request(uapi.HUBMESH_CMD_HUB_NEW, hub_ref(other.id))
-        for address in (other.ula, other.ipv4):
-            run(f"ip -n {self.netns} neigh replace {address} lladdr {other.id_text} "
-                f"dev {self.dev} nud permanent")
+
+    def neighbours(self, others):
+        """Permanent neighbour entries: tests need no address resolution unless they want it."""
+        ip_batch(self.netns, [f"neigh replace {address} lladdr {other.id_text} dev {self.dev} "
+                              "nud permanent" for other in others
+                              for address in (other.ula, other.ipv4)])
 
     def hub_del(self, other):
         self.request(uapi.HUBMESH_CMD_HUB_DEL, hub_ref(other.id))
@@ -157,6 +189,23 @@ class Hub:
         return {uapi.DROP_NAMES[kind]: number(value) for kind, value in parse(raw)
                 if kind in uapi.DROP_NAMES and number(value)}
 
+    def hubs_known(self):
+        """{hub id: attributes} of the hub table."""
+        found = {}
+        for _, body in self.request(uapi.HUBMESH_CMD_HUB_GET, dump=True):
+            other = as_dict(as_dict(body)[uapi.HUBMESH_A_HUB])
+            found[other[uapi.HUBMESH_A_HUB_ID]] = other
+        return found
+
+    def fdb(self):
+        """{MAC: (hub id, flags)}"""
+        found = {}
+        for _, body in self.request(uapi.HUBMESH_CMD_FDB_GET, dump=True):
+            entry = as_dict(as_dict(body)[uapi.HUBMESH_A_FDB])
+            flags = number(entry.get(uapi.HUBMESH_A_FDB_FLAGS, b""))
+            found[entry[uapi.HUBMESH_A_FDB_MAC]] = entry[uapi.HUBMESH_A_FDB_HUB], flags
+        return found
+
     def links(self):
         found = {}
         for _, body in self.request(uapi.HUBMESH_CMD_LINK_GET, dump=True):
@@ -174,6 +223,15 @@ def link_ref(index):
 
 def hub_ref(hub_id):
     return attr(uapi.HUBMESH_A_HUB, [attr(uapi.HUBMESH_A_HUB_ID, hub_id)])
+
+
+def join_namespaces(ns_a, dev_a, addr_a, ns_b, dev_b, addr_b, mtu=1600):
+    """A veth pair between two namespaces, with one address (text) on each side."""
+    ip_batch(ns_a, [f"link add {dev_a} mtu {mtu} type veth peer name {dev_b} netns {ns_b} mtu {mtu}"])
+    for ns, dev, addr in ((ns_a, dev_a, addr_a), (ns_b, dev_b, addr_b)):
+        six = ":" in addr
+        ip_batch(ns, [f"addr add {addr}/{64 if six else 24} dev {dev}" + (" nodad" if six else ""),
+                      f"link set {dev} up"])
 
 
 class Mesh:
@@ -230,6 +288,7 @@ class Mesh:
                 if i != j:
                     hub.hub_new(other)
                     self.seal(i, j)
+            hub.neighbours(other for other in self.hubs.values() if other is not hub)
         self.route()
 
     def down(self):
@@ -237,18 +296,12 @@ class Mesh:
             if hub.genl:
                 hub.genl.close()
                 hub.genl = None
-            run(f"ip netns del {hub.netns}", check=False)
+            netns_del(hub.netns)
 
     def wire(self, a, b):
-        na, nb = self.hubs[a].netns, self.hubs[b].netns
-        run(f"ip -n {na} link add {self.veth(a, b)} mtu {self.underlay_mtu} type veth "
-            f"peer name {self.veth(b, a)} netns {nb} mtu {self.underlay_mtu}")
-        plen = 24 if self.family == 4 else 64
-        for x, y in ((a, b), (b, a)):
-            ns, dev = self.hubs[x].netns, self.veth(x, y)
-            run(f"ip -n {ns} addr add {self.address(x, y)}/{plen} dev {dev}"
-                + (" nodad" if self.family == 6 else ""))
-            run(f"ip -n {ns} link set {dev} up")
+        join_namespaces(self.hubs[a].netns, self.veth(a, b), self.address(a, b),
+                        self.hubs[b].netns, self.veth(b, a), self.address(b, a),
+                        self.underlay_mtu)
 
     def join(self, a, b):
         for x, y in ((a, b), (b, a)):

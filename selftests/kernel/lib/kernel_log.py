@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel's log as a sequence of new messages, and what in it is a complaint."""
+
+import os
+import re
+
+COMPLAINT = re.compile(
+    r"WARNING: |BUG: |kernel BUG at|Oops|general protection fault|Call Trace:|refcount_t: |"
+    r"INFO: (task|rcu)|soft lockup|possible circular locking|suspicious RCU|KASAN|UBSAN|"
+    r"unregister_netdevice: waiting|scheduling while atomic|sleeping function called|"
+    r"hw csum failure|Freed in|slab.*(corrupt|Objects remaining)|protocol \w+ is buggy")
+
+
+class KernelLog:
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def new_messages(self):
+        """Messages since the last call."""
+        rows = []
+        while True:
+            try:
+                row = os.read(self.fd, 8192).decode(errors="replace")
+            except BlockingIOError:
+                return rows
+            except BrokenPipeError:
+                rows.append("(messages were overwritten)")
+                continue
+            rows.append(row.partition(";")[2].split("\n")[0])
+
+
+def complaints(rows):
+    return [row for row in rows if COMPLAINT.search(row)]

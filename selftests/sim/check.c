@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: check: is the mesh what it should be?
+ *
+ * The truth comes from the world (which wires are up, which machines live)
+ * and an independent Floyd-Warshall, not from the rooms' own algorithms.
+ */
+#include <stdlib.h>
+
+#include "daemon/lib/cleanup.h"
+#include "daemon/lib/memory.h"
+#include "selftests/sim/sim.h"
+
+#define FAR (UINT64_MAX / 4)
+
+struct costs {
+	const struct sim *sim;
+	int node;
+	uint64_t *cost; /* announced, directed, n x n */
+};
+
+static int note_link(const struct hub_view_link *view, void *arg)
+{
+	struct costs *c = arg;
+	int peer = node_by_id(c->sim, &view->peer);
+	uint64_t *slot = &c->cost[c->node * c->sim->n_nodes + peer];
+
+	if (view->is_up && view->cost_us < *slot)
+		*slot = view->cost_us;
+	return 0;
+}
+
+/* Distances by Floyd-Warshall over links both ends have. */
+static void distances(const struct sim *sim, uint64_t *d)
+{
+	int n = sim->n_nodes;
+	_cleanup_free_ uint64_t *cost = xnew_array(uint64_t, (size_t)n * n);
+
+	for (int i = 0; i < n * n; i++)
+		cost[i] = FAR;
+	for (int i = 0; i < n; i++) {
+		struct costs c = {sim, i, cost};
+
+		if (sim->nodes[i].is_alive)
+			hub_for_each_link(sim->nodes[i].hub, note_link, &c);
+	}
+	for (int i = 0; i < n; i++) {
+		for (int j = 0; j < n; j++) {
+			uint64_t a = cost[i * n + j], b = cost[j * n + i];
+
+			d[i * n + j] = i == j ? 0 : a == FAR || b == FAR ? FAR : a > b ? a : b;
+		}
+	}
+	for (int k = 0; k < n; k++) {
+		for (int i = 0; i < n; i++) {
+			for (int j = 0; j < n; j++) {
+				uint64_t via = d[i * n + k] + d[k * n + j];
+
+				if (via < d[i * n + j])
+					d[i * n + j] = via;
+			}
+		}
+	}
+}
+
+struct seen {
+	const struct sim *sim;
+	int node, n;
+	const uint64_t *distance;
+	uint32_t *ipv4; /* by node, as this node sees it */
+	char why[128];
+};
+
+static int compare_hub(const struct hub_view_hub *view, void *arg)
+{
+	struct seen *seen = arg;
+	int to = node_by_id(seen->sim, &view->id);
+	uint64_t want = seen->distance[seen->node * seen->sim->n_nodes + to];
+
+	if (view->hops == UINT32_MAX || (to != seen->node && view->cost_us != want)) {
+		snprintf(seen->why, sizeof(seen->why), "n%d to n%d: cost %u, shortest %llu",
+			 seen->node, to, view->hops == UINT32_MAX ? 0 : view->cost_us,
+			 (unsigned long long)want);
+		return 1;
+	}
+	if (view->lsr_seq != seen->sim->nodes[to].disk[PERSIST_LSR_SEQ]) {
+		snprintf(seen->why, sizeof(seen->why), "n%d holds an old record of n%d",
+			 seen->node, to);
+		return 1;
+	}
+	seen->ipv4[to] = view->ipv4.s_addr;
+	seen->n++;
+	return 0;
+}
+
+static bool has_duplicate_ipv4(const struct seen *seen, int n)
+{
+	for (int i = 0; i < n; i++) {
+		for (int j = i + 1; j < n; j++) {
+			if (!seen->ipv4[i] || seen->ipv4[i] == seen->ipv4[j])
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool edges_are_links(const struct sim *sim, char *why, size_t size)
+{
+	for (int e = 0; e < sim->n_edges; e++) {
+		for (int s = 0; s < 2; s++) {
+			const struct sim_node *node = &sim->nodes[sim->edges[e].node[s]];
+			bool found = false;
+
+			for (size_t l = 1; l < node->n_links; l++)
+				found |= node->links[l].exists && node->links[l].is_up &&
+					 node->links[l].edge == e;
+			if (!found) {
+				snprintf(why, size, "wire %d has no link at n%d", e, node->index);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static bool walks_arrive(struct sim *sim, char *why, size_t size)
+{
+	for (int i = 0; i < sim->n_nodes; i++) {
+		for (int j = 0; j < sim->n_nodes; j++) {
+			uint64_t delay;
+			int hops = kernel_walk(sim, i, j, &delay);
+
+			if (hops < 0) {
+				snprintf(why, size, "n%d to n%d: %s", i, j,
+					 hops == -2 ? "loop" : "black hole");
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+bool check_converged(struct sim *sim, char *why, size_t size)
+{
+	int n = sim->n_nodes;
+	_cleanup_free_ uint64_t *distance = xnew_array(uint64_t, (size_t)n * n);
+	_cleanup_free_ uint32_t *ipv4 = xnew_array(uint32_t, n);
+
+	for (int i = 0; i < n; i++) {
+		if (!sim->nodes[i].is_alive) {
+			snprintf(why, size, "n%d is not alive", i);
+			return false;
+		}
+	}
+	if (!edges_are_links(sim, why, size))
+		return false;
+	distances(sim, distance);
+	for (int i = 0; i < n; i++) {
+		struct seen seen = {.sim = sim, .node = i, .distance = distance, .ipv4 = ipv4};
+
+		if (hub_for_each_hub(sim->nodes[i].hub, compare_hub, &seen)) {
+			snprintf(why, size, "%s", seen.why);
+			return false;
+		}
+		if (seen.n != n || has_duplicate_ipv4(&seen, n)) {
+			snprintf(why, size, "n%d sees %d of %d hubs or a duplicate IPv4", i,
+				 seen.n, n);
+			return false;
+		}
+	}
+	return walks_arrive(sim, why, size);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: sim: many hubs in one process, with a world that misbehaves on purpose
+ *
+ * Links the daemon's own rooms and hub.c; replaces the shells: a virtual
+ * clock (world.c), an underlay of point-to-point edges with loss, delay,
+ * duplication and cuts, TCP-like sessions (net.c), the kernel module's
+ * tables (kernel.c).  check.c holds the invariants, main.c the scenario.
+ * Documentation/simulator.rst.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdio.h>
+
+#include "daemon/hub/hub.h"
+#include "daemon/lib/prng.h"
+
+#define SIM_HUBS_MAX 512
+#define SIM_EDGES_PER_NODE_MAX 32
+#define SIM_CERT_MAX 2048
+#define SIM_PHASES 4
+#define SIM_PROBE_NS (50 * NSEC_PER_MSEC)
+#define SIM_PROBE_DEAD_NS (150 * NSEC_PER_MSEC)
+#define SIM_SESSION_DEAD_NS (5 * NSEC_PER_SEC)
+#define SIM_HANDSHAKE_NS (4 * NSEC_PER_MSEC)
+#define SIM_CONTROL_PORT 4878
+#define SIM_DATA_PORT 4877
+
+/** struct sim_key - stands for key material: equal fields, equal keys */
+struct sim_key {
+	bool is_live;
+	uint64_t conn;
+	uint32_t serial, cipher;
+	uint32_t peer_life; /* incarnation of the other hub it was made with */
+	uint64_t made_ns;
+};
+
+struct sim_ring {
+	struct sim_key keys[SIM_PHASES];
+	int tx, pending; /* -1 none */
+	uint64_t born_ns;
+};
+
+struct sim_link {
+	bool exists, is_up;
+	uint32_t remote_link;
+	int peer, edge;
+	uint64_t heard_ns;
+	struct sim_ring ring;
+};
+
+/** struct sim_node - one machine: identity, disk, kernel and, while alive, a hub */
+struct sim_node {
+	int index;
+	bool is_alive;
+	uint32_t life;
+	uint64_t started_ns;
+	int64_t drift_ppm;
+	struct hub *hub;
+	struct hub_id id;
+	uint8_t seed[32];
+	uint8_t cert[SIM_CERT_MAX];
+	size_t cert_len;
+	struct in6_addr ula;
+	uint64_t disk[3]; /* by enum persist_key */
+	int edges[SIM_EDGES_PER_NODE_MAX];
+	int n_edges;
+	uint64_t timer; /* armed for, NEVER */
+	/* kernel */
+	struct sim_link *links; /* by index */
+	size_t n_links;
+	struct sim_ring *seals; /* by node */
+	bool *knows;		/* by node: HUB_SET */
+	struct effect_route *routes; /* by node; n_via 0: none */
+	uint64_t generation;
+	uint64_t *asked_ns; /* NEED_SESSION rate limit, by node */
+};
+
+struct sim_edge {
+	int node[2];
+	uint64_t delay_ns;
+	bool is_up;
+};
+
+struct sim_message {
+	struct sim_message *next;
+	uint64_t due_ns;
+	uint8_t message; /* 0: end of stream */
+	size_t len;
+	uint8_t body[];
+};
+
+/** struct sim_conn - a TCP and TLS connection; side 0 dialled */
+struct sim_conn {
+	uint64_t id;
+	int node[2];
+	uint32_t life[2];
+	uint64_t session[2];
+	bool is_open[2];
+	bool over_mesh;
+	int edge;
+	struct sim_message *head[2], *tail[2]; /* by sender */
+	uint64_t dead_since_ns;
+};
+
+enum sim_event_kind {
+	SIM_TIMER,
+	SIM_BEACON,
+	SIM_CONNECTED,
+	SIM_ACCEPTED,
+	SIM_CONNECT_FAILED,
+	SIM_PUMP,
+	SIM_KEEPALIVE,
+	SIM_PROBE,
+	SIM_FAULT,
+	SIM_EDGE_HEAL,
+	SIM_NODE_START,
+	SIM_TRAFFIC,
+	SIM_CHECK,
+};
+
+struct sim_event {
+	uint64_t at_ns, order;
+	enum sim_event_kind kind;
+	int node, edge, side;
+	uint64_t a; /* conn id, life, ... */
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct sim_options {
+	uint64_t seed;
+	const char *topology, *trace_path, *faults;
+	int hubs;
+	uint64_t seconds;
+	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey, verbose;
+};
+
+struct sim {
+	struct sim_options options;
+	uint64_t now_ns, order;
+	struct prng rng;
+	struct sim_event *heap;
+	size_t n_heap, heap_capacity;
+	struct sim_node *nodes;
+	int n_nodes;
+	struct sim_edge *edges;
+	int n_edges;
+	struct sim_conn **conns; /* by id - 1; NULL when over */
+	size_t n_conns, conns_capacity;
+	uint8_t root_seed[32], root[SIM_CERT_MAX];
+	size_t root_len;
+	struct effects fx;
+	FILE *trace;
+	uint64_t digest;
+	char failure[512]; /* first broken invariant */
+	/* figures */
+	uint64_t heal_ns, first_converged_ns, converged_ns, seals_ns;
+	uint64_t frames_sent, frames_delivered, frames_lost, loops, events, promotions;
+	uint64_t sent_by_kind[16];
+};
+
+/* world.c */
+void sim_init(struct sim *sim, const struct sim_options *options);
+void sim_fini(struct sim *sim);
+void sim_schedule(struct sim *sim, uint64_t at_ns, struct sim_event event);
+bool sim_pop(struct sim *sim, struct sim_event *ret);
+void sim_trace(struct sim *sim, int node, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_build_topology(struct sim *sim);
+/* A node's own clock drifts. */
+uint64_t node_clock(const struct sim *sim, const struct sim_node *node);
+
+/* node.c: the shell */
+void node_make_identity(struct sim *sim, struct sim_node *node);
+void node_start(struct sim *sim, struct sim_node *node);
+void node_crash(struct sim *sim, struct sim_node *node);
+void node_stop(struct sim *sim, struct sim_node *node);
+/** node_run_effects() - Carry out what the last event asked for and re-arm the timer. */
+void node_run_effects(struct sim *sim, struct sim_node *node);
+int node_by_id(const struct sim *sim, const struct hub_id *id);
+
+/* net.c */
+struct endpoint edge_address(const struct sim *sim, int edge, int side);
+uint32_t edge_ifindex(int edge);
+void net_beacon(struct sim *sim, struct sim_node *node, const struct effect *effect);
+void net_dial(struct sim *sim, struct sim_node *node, const struct effect *effect);
+void net_close(struct sim *sim, struct sim_node *node, uint64_t session);
+void net_send(struct sim *sim, struct sim_node *node, const struct effect *effect);
+void net_on_event(struct sim *sim, const struct sim_event *event);
+struct sim_conn *net_conn_of(struct sim *sim, int node, uint64_t session, int *side);
+
+/* kernel.c */
+void kernel_reset(struct sim *sim, struct sim_node *node);
+void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *effect);
+void kernel_probe_all(struct sim *sim);
+/** kernel_walk() - Follow routes. Return: hops; -1 no way; -2 loop. @delay_ns filled. */
+int kernel_walk(struct sim *sim, int from, int to, uint64_t *delay_ns);
+/** kernel_send_frame() - Return: true delivered; else NEED_SESSION may be raised. */
+bool kernel_send_frame(struct sim *sim, int from, int to);
+
+/* check.c */
+bool check_converged(struct sim *sim, char *why, size_t size);
+
+#endif

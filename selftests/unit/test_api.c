@@ -1,0 +1,894 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: test_api: the local API, from its objects to hostile clients
+ *
+ * The first half calls api_answer() and the pure builders; the second runs a
+ * real server on a Unix socket in a loop thread and talks HTTP to it by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/api/json.h"
+#include "daemon/api/resource.h"
+#include "daemon/api/socket.h"
+#include "selftests/unit/fake_hub.h"
+
+#define DEADLINE_MS 5000
+
+static struct hub hub;
+static struct datapath datapath;
+static struct transport transport;
+static struct underlay underlay;
+static struct config config;
+static struct api_state api_state;
+static const char *reload_error;
+
+static uint64_t fake_now_ns(void *arg)
+{
+	return FAKE_NOW_NS;
+}
+
+static int fake_reload(void *arg, char *error, size_t error_size)
+{
+	if (!reload_error)
+		return 0;
+	snprintf(error, error_size, "%s", reload_error);
+	return -EINVAL;
+}
+
+static struct api_context fake_context(void)
+{
+	return (struct api_context){
+		.hub = &hub,
+		.datapath = &datapath,
+		.transport = &transport,
+		.underlay = &underlay,
+		.config = &config,
+		.now_ns = fake_now_ns,
+		.reload = fake_reload,
+	};
+}
+
+static int set_up(void **state)
+{
+	fake_hub_init(&hub);
+	fake_datapath_init(&datapath);
+	config = (struct config){
+		.mesh = (char *)"lab.example",
+		.include = {(char *)"eth*"},
+		.n_include = 1,
+		.seeds = {fake_endpoint("198.51.100.9", 4878, 0)},
+		.n_seeds = 1,
+		.ipv4_pool = 0x0a4d0000,
+		.ipv4_pool_prefix_len = 16,
+		.cipher = HUBMESH_CIPHER_CHACHA20_POLY1305,
+	};
+	reload_error = NULL;
+	api_state = (struct api_state){.context = fake_context(), .ring = log_ring_new()};
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	log_ring_free(api_state.ring);
+	return 0;
+}
+
+static const char *argument_text;
+
+static const char *one_argument(void *arg, const char *key)
+{
+	return arg && strcmp(arg, key) == 0 ? argument_text : NULL;
+}
+
+static json_t *ask(const char *method, const char *path, const char *key, const char *value,
+		   const char *body, unsigned int expected_status)
+{
+	struct api_request request = {
+		.method = method,
+		.path = path,
+		.argument = one_argument,
+		.arg = (void *)key,
+		.body = (const uint8_t *)body,
+		.len = body ? strlen(body) : 0,
+		.may_change = true,
+	};
+	struct api_reply reply;
+
+	argument_text = value;
+	api_answer(&api_state, &request, &reply);
+	assert_int_equal(reply.status, expected_status);
+	assert_int_equal(json_integer_value(json_object_get(reply.body, "api")), API_VERSION);
+	return reply.body;
+}
+
+static json_t *get(const char *path)
+{
+	return ask("GET", path, NULL, NULL, NULL, 200);
+}
+
+static const char *text_of(json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "(none)";
+}
+
+static json_int_t number_of(json_t *object, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(object, key)));
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *error_code(json_t *answer)
+{
+	json_t *error = json_object_get(answer, "error");
+
+	assert_true(json_is_string(json_object_get(error, "message")));
+	return text_of(error, "code");
+}
+
+static json_t *find_warning(json_t *status, const char *code)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "warnings"), i,
+			   entry) if (strcmp(text_of(entry, "code"), code) == 0) return entry;
+	return NULL;
+}
+
+static void status_counts_what_the_hub_sees(void **state)
+{
+	json_t *answer = get("/v1/status");
+
+	assert_int_equal(number_of(answer, "neighbours"), 2);
+	assert_int_equal(number_of(json_object_get(answer, "links"), "up"), 2);
+	assert_int_equal(number_of(json_object_get(answer, "links"), "known"), 3);
+	assert_int_equal(number_of(json_object_get(answer, "hubs"), "known"), 4);
+	assert_int_equal(number_of(json_object_get(answer, "hubs"), "reachable"), 3);
+	assert_string_equal(text_of(json_object_get(answer, "hub"), "ipv4"), "10.77.0.1");
+	assert_int_equal(number_of(answer, "uptime_s"), 5000);
+	json_decref(answer);
+}
+
+static void status_warns_of_links_and_hubs_that_are_down(void **state)
+{
+	json_t *answer = get("/v1/status");
+
+	assert_non_null(find_warning(answer, "links_down"));
+	assert_non_null(find_warning(answer, "hubs_unreachable"));
+	assert_null(find_warning(answer, "no_module"));
+	assert_null(find_warning(answer, "no_neighbour"));
+	assert_null(find_warning(answer, "certificate_expires"));
+	json_decref(answer);
+}
+
+static void status_is_free_of_warnings_when_all_is_well(void **state)
+{
+	json_t *answer;
+
+	hub.n_hubs = 4;
+	hub.n_links = 2;
+	answer = get("/v1/status");
+	assert_int_equal(json_array_size(json_object_get(answer, "warnings")), 0);
+	json_decref(answer);
+}
+
+static void status_without_module_says_why(void **state)
+{
+	json_t *answer;
+
+	api_state.context.datapath = NULL;
+	api_state.context.module_error = "no such module";
+	answer = get("/v1/status");
+	assert_non_null(
+		strstr(text_of(find_warning(answer, "no_module"), "message"), "no such module"));
+	assert_true(
+		json_is_false(json_object_get(json_object_get(answer, "datapath"), "is_active")));
+	json_decref(answer);
+}
+
+static void status_alone_names_the_ports_to_open(void **state)
+{
+	json_t *answer, *warning;
+
+	hub.n_links = 0;
+	answer = get("/v1/status");
+	warning = find_warning(answer, "no_neighbour");
+	assert_non_null(strstr(text_of(warning, "hint"), "4878"));
+	assert_non_null(strstr(text_of(warning, "hint"), "4877"));
+	json_decref(answer);
+}
+
+static void status_counts_the_days_of_the_certificate(void **state)
+{
+	json_t *answer;
+
+	api_state.context.certificate_not_after_s = time(NULL) + 10 * 86400 + 60;
+	answer = get("/v1/status");
+	assert_non_null(strstr(text_of(find_warning(answer, "certificate_expires"), "message"),
+			       "in 10 days"));
+	json_decref(answer);
+
+	api_state.context.certificate_not_after_s = time(NULL) - 60;
+	answer = get("/v1/status");
+	assert_non_null(find_warning(answer, "certificate_expired"));
+	json_decref(answer);
+
+	api_state.context.certificate_not_after_s = time(NULL) + API_CERTIFICATE_WARN_S + 60;
+	answer = get("/v1/status");
+	assert_null(find_warning(answer, "certificate_expires"));
+	json_decref(answer);
+}
+
+static void status_warns_when_drops_rise(void **state)
+{
+	json_t *answer;
+
+	health_history_add(&api_state.history, FAKE_NOW_NS - 60000000000ULL, &datapath.device);
+	datapath.device.drops[HUBMESH_DROP_RX_SEAL_AUTH] += 5000;
+	datapath.device.stats.rx_frames += 100000;
+	answer = get("/v1/status");
+	assert_non_null(
+		strstr(text_of(find_warning(answer, "drops_rising"), "message"), "rx-seal-auth"));
+	json_decref(answer);
+}
+
+static void status_is_calm_about_old_or_few_drops(void **state)
+{
+	json_t *answer;
+
+	datapath.device.drops[HUBMESH_DROP_RX_SEAL_AUTH] = 1000000;
+	health_history_add(&api_state.history, FAKE_NOW_NS - 60000000000ULL, &datapath.device);
+	datapath.device.drops[HUBMESH_DROP_RX_SEAL_AUTH] += 99;
+	answer = get("/v1/status");
+	assert_null(find_warning(answer, "drops_rising"));
+	json_decref(answer);
+}
+
+static void history_keeps_the_newest_samples(void **state)
+{
+	for (unsigned int i = 0; i < HEALTH_SAMPLES + 3; i++)
+		health_history_add(&api_state.history, i, &datapath.device);
+	assert_int_equal(api_state.history.n, HEALTH_SAMPLES);
+	assert_int_equal(api_state.history.at_ns[0], 3);
+}
+
+static void hubs_have_units_and_null_for_unknown(void **state)
+{
+	json_t *answer = get("/v1/hubs"), *hubs = json_object_get(answer, "hubs"), *entry;
+
+	assert_int_equal(json_array_size(hubs), 5);
+	entry = json_array_get(hubs, 1);
+	assert_string_equal(text_of(entry, "name"), "bravo");
+	assert_int_equal(number_of(entry, "cost_us"), 620);
+	assert_int_equal(number_of(entry, "heard_ms"), 3000);
+	entry = json_array_get(hubs, 4);
+	assert_true(json_is_null(json_object_get(entry, "hops")));
+	assert_true(json_is_false(json_object_get(entry, "is_reachable")));
+	json_decref(answer);
+}
+
+static void hubs_with_hostile_names_stay_json(void **state)
+{
+	json_t *answer;
+	char *text;
+
+	hub.hubs[1].name = "\xff\xfe\"\x1b[2J\n";
+	answer = get("/v1/hubs");
+	assert_string_equal(text_of(json_array_get(json_object_get(answer, "hubs"), 1), "name"),
+			    "??\"\x1b[2J\n");
+	text = json_dumps(answer, JSON_COMPACT);
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+	json_decref(answer);
+}
+
+static void links_join_the_kernel_to_the_hub(void **state)
+{
+	json_t *answer = get("/v1/links"), *links = json_object_get(answer, "links"), *entry;
+
+	entry = json_array_get(links, 0);
+	assert_string_equal(text_of(entry, "peer_name"), "bravo");
+	assert_string_equal(text_of(entry, "interface"), "eth0");
+	assert_string_equal(text_of(entry, "state"), "up");
+	assert_int_equal(number_of(entry, "rtt_us"), 1240);
+	assert_int_equal(json_array_size(json_object_get(entry, "rx_phases")), 2);
+	entry = json_array_get(links, 2);
+	assert_string_equal(text_of(entry, "state"), "down");
+	assert_true(json_is_null(json_object_get(entry, "tx_phase")));
+	assert_null(json_object_get(entry, "rx_frames"));
+	json_decref(answer);
+}
+
+static void links_survive_a_datapath_that_fails(void **state)
+{
+	json_t *answer, *entry;
+
+	datapath.error = -EIO;
+	answer = get("/v1/links");
+	entry = json_array_get(json_object_get(answer, "links"), 0);
+	assert_int_equal(number_of(entry, "rtt_us"), 1238);
+	json_decref(answer);
+	answer = get("/v1/stats");
+	assert_true(json_is_null(json_object_get(answer, "datapath")));
+	json_decref(answer);
+}
+
+static void routes_name_neighbours_and_backup(void **state)
+{
+	json_t *answer = get("/v1/routes"), *routes = json_object_get(answer, "routes"), *via;
+
+	assert_int_equal(number_of(answer, "generation"), 17);
+	via = json_object_get(json_array_get(routes, 1), "via");
+	assert_int_equal(json_array_size(via), 2);
+	assert_string_equal(text_of(json_array_get(via, 1), "peer_name"), "charlie");
+	assert_int_equal(number_of(json_array_get(via, 0), "weight"), 3);
+	assert_int_equal(number_of(json_object_get(json_array_get(routes, 0), "backup"), "link"),
+			 2);
+	assert_true(json_is_null(json_object_get(json_array_get(routes, 1), "backup")));
+	json_decref(answer);
+}
+
+static void path_lists_hops_with_their_cost(void **state)
+{
+	json_t *answer = ask("GET", "/v1/path", "to", "delta", NULL, 200);
+	json_t *last = json_array_get(json_object_get(answer, "path"), 2);
+
+	assert_string_equal(text_of(last, "name"), "delta");
+	assert_int_equal(number_of(last, "cost_us"), 1210);
+	assert_int_equal(number_of(last, "step_us"), 590);
+	json_decref(answer);
+}
+
+static void path_to_an_unreachable_hub_is_an_answer(void **state)
+{
+	json_t *answer = ask("GET", "/v1/path", "to", "echo", NULL, 200);
+
+	assert_true(json_is_false(json_object_get(answer, "is_reachable")));
+	assert_int_equal(json_array_size(json_object_get(answer, "path")), 0);
+	json_decref(answer);
+}
+
+static void path_refuses_unknown_ambiguous_and_missing_names(void **state)
+{
+	json_t *answer = ask("GET", "/v1/path", "to", "nobody", NULL, 404);
+
+	assert_string_equal(error_code(answer), "unknown_hub");
+	json_decref(answer);
+	answer = ask("GET", "/v1/path", "to", "twin", NULL, 409);
+	assert_string_equal(error_code(answer), "ambiguous_name");
+	json_decref(answer);
+	answer = ask("GET", "/v1/path", NULL, NULL, NULL, 400);
+	assert_string_equal(error_code(answer), "missing_argument");
+	json_decref(answer);
+}
+
+static void sessions_have_ages(void **state)
+{
+	json_t *answer = get("/v1/sessions");
+	json_t *entry = json_array_get(json_object_get(answer, "sessions"), 0);
+
+	assert_int_equal(number_of(entry, "age_ms"), 3800000);
+	assert_int_equal(number_of(entry, "rekey_in_ms"), 90000);
+	assert_string_equal(text_of(entry, "role"), "client");
+	json_decref(answer);
+}
+
+static void stats_list_every_drop_reason_with_its_meaning(void **state)
+{
+	json_t *answer = get("/v1/stats"), *drops, *entry;
+	size_t i;
+
+	drops = json_object_get(json_object_get(answer, "datapath"), "drops");
+	assert_int_equal(json_array_size(drops), HUBMESH_DROP_MAX);
+	json_array_foreach(drops, i, entry) assert_true(strlen(text_of(entry, "explanation")) > 8);
+	assert_int_equal(number_of(json_array_get(drops, HUBMESH_DROP_RX_HOP_TAG - 1), "frames"),
+			 12);
+	assert_int_equal(number_of(json_object_get(answer, "hub"), "beacons_heard"), 1234);
+	json_decref(answer);
+}
+
+static void numbers_beyond_json_are_clamped(void **state)
+{
+	json_t *object = json_object();
+
+	api_set_number(object, "n", UINT64_MAX);
+	assert_int_equal(number_of(object, "n"), INT64_MAX);
+	json_decref(object);
+}
+
+static void config_shows_what_is_in_force(void **state)
+{
+	json_t *answer = get("/v1/config"), *object = json_object_get(answer, "config");
+
+	assert_string_equal(text_of(json_object_get(object, "ipv4"), "pool"), "10.77.0.0/16");
+	assert_string_equal(text_of(json_object_get(object, "crypto"), "cipher"),
+			    "chacha20-poly1305");
+	object = json_object_get(json_object_get(object, "underlay"), "include");
+	assert_string_equal(json_string_value(json_array_get(object, 0)), "eth*");
+	json_decref(answer);
+}
+
+static void fill_ring(unsigned int lines)
+{
+	char text[32];
+
+	for (unsigned int i = 1; i <= lines; i++) {
+		snprintf(text, sizeof(text), "line=%u", i);
+		log_ring_add(api_state.ring, 1700000000000 + i, 2, "info", text);
+	}
+}
+
+static void log_gives_the_newest_lines_without_a_place(void **state)
+{
+	json_t *answer, *lines;
+
+	fill_ring(50);
+	answer = ask("GET", "/v1/log", "max", "10", NULL, 200);
+	lines = json_object_get(answer, "lines");
+	assert_int_equal(json_array_size(lines), 10);
+	assert_string_equal(text_of(json_array_get(lines, 9), "text"), "line=50");
+	assert_int_equal(number_of(answer, "next_after"), 50);
+	json_decref(answer);
+}
+
+static void log_continues_after_a_place_and_counts_the_missed(void **state)
+{
+	json_t *answer, *lines;
+
+	fill_ring(API_LOG_LINES_MAX + 30);
+	answer = ask("GET", "/v1/log", "after", "10", NULL, 200);
+	lines = json_object_get(answer, "lines");
+	assert_int_equal(json_array_size(lines), API_LOG_LINES_MAX);
+	assert_string_equal(text_of(json_array_get(lines, 0), "text"), "line=31");
+	assert_int_equal(number_of(answer, "missed"), 20);
+	json_decref(answer);
+	answer = ask("GET", "/v1/log", "after", "1054", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 0);
+	assert_int_equal(number_of(answer, "next_after"), API_LOG_LINES_MAX + 30);
+	json_decref(answer);
+}
+
+static void log_of_a_restarted_daemon_begins_anew(void **state)
+{
+	json_t *answer;
+
+	fill_ring(3);
+	answer = ask("GET", "/v1/log", "after", "9000", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 3);
+	json_decref(answer);
+}
+
+static void log_is_empty_before_the_first_line(void **state)
+{
+	json_t *answer = get("/v1/log");
+
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 0);
+	assert_int_equal(number_of(answer, "next_after"), 0);
+	json_decref(answer);
+}
+
+static void log_refuses_arguments_that_are_no_numbers(void **state)
+{
+	static const char *const bad[] = {"x", "-1", "1x", "", "99999999999999999999999"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *answer = ask("GET", "/v1/log", "after", bad[i], NULL, 400);
+
+		assert_string_equal(error_code(answer), "bad_argument");
+		json_decref(answer);
+	}
+}
+
+static void reload_reports_what_is_wrong_with_the_file(void **state)
+{
+	json_t *answer = ask("POST", "/v1/reload", NULL, NULL, NULL, 200);
+
+	json_decref(answer);
+	reload_error = "meshd.yaml:3: mtu is too small; write 1280 or more";
+	answer = ask("POST", "/v1/reload", NULL, NULL, NULL, 422);
+	assert_string_equal(text_of(json_object_get(answer, "error"), "message"), reload_error);
+	json_decref(answer);
+}
+
+static void log_level_takes_names_only(void **state)
+{
+	static const char *const bad[] = {
+		"", "{}", "[]", "{\"level\": 3}", "{\"level\": \"loud\"}", "{\"level\"", "\xff"};
+	int before = log_get_level();
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *answer = ask("POST", "/v1/log-level", NULL, NULL, bad[i], 400);
+
+		assert_string_equal(error_code(answer), "bad_body");
+		json_decref(answer);
+	}
+	assert_int_equal(log_get_level(), before);
+	json_decref(ask("POST", "/v1/log-level", NULL, NULL, "{\"level\":\"error\"}", 200));
+	assert_int_equal(log_get_level(), LOG_LEVEL_ERROR);
+	log_set_level(before);
+}
+
+static void wrong_methods_and_paths_are_refused(void **state)
+{
+	json_t *answer = ask("DELETE", "/v1/hubs", NULL, NULL, NULL, 405);
+
+	assert_string_equal(error_code(answer), "wrong_method");
+	json_decref(answer);
+	json_decref(ask("GET", "/v1/reload", NULL, NULL, NULL, 405));
+	answer = ask("GET", "/v1/hubs/", NULL, NULL, NULL, 404);
+	assert_string_equal(error_code(answer), "unknown_resource");
+	json_decref(answer);
+	assert_int_equal(api_state.counters.refused, 3);
+}
+
+static void post_needs_the_right_to_change(void **state)
+{
+	struct api_request request = {.method = "POST", .path = "/v1/reload"};
+	struct api_reply reply;
+
+	reload_error = "must not be called";
+	api_answer(&api_state, &request, &reply);
+	assert_int_equal(reply.status, 403);
+	json_decref(reply.body);
+}
+
+/* ---- over a socket ---- */
+
+struct server {
+	char dir[64], path[96];
+	uv_loop_t loop;
+	uv_async_t stop;
+	uv_thread_t thread;
+	struct api *api;
+};
+
+static void on_stop(uv_async_t *async)
+{
+	struct server *server = async->data;
+
+	api_close(server->api);
+	uv_close((uv_handle_t *)async, NULL);
+}
+
+static void serve(void *arg)
+{
+	struct server *server = arg;
+
+	uv_run(&server->loop, UV_RUN_DEFAULT);
+}
+
+static int server_start(void **state)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	struct api_context context;
+	const char *error;
+
+	set_up(NULL);
+	context = fake_context();
+	strcpy(server->dir, "/tmp/hubmesh-api-XXXXXX");
+	assert_non_null(mkdtemp(server->dir));
+	snprintf(server->path, sizeof(server->path), "%s/api.sock", server->dir);
+	uv_loop_init(&server->loop);
+	uv_async_init(&server->loop, &server->stop, on_stop);
+	server->stop.data = server;
+	assert_int_equal(api_open(&server->loop, server->path, &context, &server->api, &error), 0);
+	uv_thread_create(&server->thread, serve, server);
+	*state = server;
+	return 0;
+}
+
+static int server_stop(void **state)
+{
+	struct server *server = *state;
+
+	uv_async_send(&server->stop);
+	uv_thread_join(&server->thread);
+	assert_int_equal(uv_loop_close(&server->loop), 0);
+	assert_int_equal(access(server->path, F_OK), -1);
+	assert_int_equal(rmdir(server->dir), 0);
+	free(server);
+	return tear_down(NULL);
+}
+
+static int dial(const struct server *server)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, server->path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+/* Everything until the server closes; says whether it did so in time. */
+static bool hear(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (;;) {
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&pfd, 1, DEADLINE_MS) != 1)
+			return false;
+		n = recv(fd, buf + len, size - 1 - len, 0);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		if (len == size - 1)
+			len = 0;
+	}
+	buf[len] = '\0';
+	close(fd);
+	return true;
+}
+
+static void expect_answer(const struct server *server, const char *request, const char *expected)
+{
+	char answer[65536];
+	int fd = dial(server);
+
+	say(fd, request);
+	assert_true(hear(fd, answer, sizeof(answer)));
+	if (!strstr(answer, expected))
+		fail_msg("asked \"%.60s\", expected \"%s\" in: %.400s", request, expected, answer);
+}
+
+#define CLOSE " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+static void server_answers_http(void **state)
+{
+	expect_answer(*state, "GET /v1/status" CLOSE "\r\n", "\"neighbours\":2");
+	expect_answer(*state, "GET /v1/status" CLOSE "\r\n", "Content-Type: application/json");
+	expect_answer(*state, "GET /v1/path?to=delta" CLOSE "\r\n", "\"step_us\":590");
+	expect_answer(*state, "GET /v1/nothing" CLOSE "\r\n", "404 Not Found");
+	expect_answer(*state, "DELETE /v1/hubs" CLOSE "\r\n", "Allow: GET, HEAD");
+	expect_answer(*state, "POST /v1/reload" CLOSE "Content-Length: 0\r\n\r\n", "200 OK");
+}
+
+static void server_refuses_large_bodies(void **state)
+{
+	char chunk[4096 + 16], answer[4096];
+	int fd;
+
+	expect_answer(*state, "POST /v1/log-level" CLOSE "Content-Length: 65537\r\n\r\n", " 413 ");
+	expect_answer(*state,
+		      "POST /v1/log-level" CLOSE "Content-Length: 99999999999999999999999\r\n\r\n",
+		      "HTTP/1.1 4");
+	fd = dial(*state);
+	say(fd, "POST /v1/log-level" CLOSE "Transfer-Encoding: chunked\r\n\r\n");
+	memset(chunk, 'x', sizeof(chunk));
+	memcpy(chunk, "1000\r\n", 6);
+	memcpy(chunk + 6 + 4096, "\r\n", 3);
+	for (int i = 0; i < 20; i++)
+		say(fd, chunk);
+	say(fd, "0\r\n\r\n");
+	assert_true(hear(fd, answer, sizeof(answer)));
+	assert_non_null(strstr(answer, " 413 "));
+}
+
+static void server_cuts_endless_bodies(void **state)
+{
+	char chunk[4096 + 16], answer[4096];
+	int fd = dial(*state);
+
+	say(fd, "POST /v1/log-level" CLOSE "Transfer-Encoding: chunked\r\n\r\n");
+	memset(chunk, 'x', sizeof(chunk));
+	memcpy(chunk, "1000\r\n", 6);
+	memcpy(chunk + 6 + 4096, "\r\n", 3);
+	for (int i = 0; i < 1000; i++)
+		say(fd, chunk);
+	assert_true(hear(fd, answer, sizeof(answer)));
+	expect_answer(*state, "GET /v1/version" CLOSE "\r\n", "200 OK");
+}
+
+static void server_outlives_header_floods(void **state)
+{
+	static char flood[200000];
+	char answer[4096];
+	int fd = dial(*state);
+
+	memset(flood, 'a', sizeof(flood) - 1);
+	say(fd, "GET /v1/");
+	say(fd, flood);
+	assert_true(hear(fd, answer, sizeof(answer)));
+	assert_null(strstr(answer, "200 OK"));
+
+	fd = dial(*state);
+	say(fd, "GET /v1/version HTTP/1.1\r\nHost: x\r\n");
+	for (int i = 0; i < 20000; i++)
+		say(fd, "X-Flood: aaaaaaaaaaaa\r\n");
+	assert_true(hear(fd, answer, sizeof(answer)));
+	assert_null(strstr(answer, "200 OK"));
+	expect_answer(*state, "GET /v1/version" CLOSE "\r\n", "200 OK");
+}
+
+static void server_outlives_garbage(void **state)
+{
+	static const char *const garbage[] = {"\r\n\r\n\r\n\r\n", "\x16\x03\x01\x02", "GET\r\n\r\n",
+					      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+					      "GET /v1/path?to=%ff%00&&&=&to HTTP/1.0\r\n\r\n"};
+
+	for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+		int fd = dial(*state);
+
+		say(fd, garbage[i]);
+		expect_answer(*state, "GET /v1/version" CLOSE "\r\n", "200 OK");
+		close(fd);
+	}
+	expect_answer(*state, "GET /v1/version" CLOSE "\r\n", "200 OK");
+}
+
+static void server_limits_connections_and_recovers(void **state)
+{
+	int fds[API_CONNECTIONS_MAX + 4];
+	char answer[4096];
+	int extra;
+
+	for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+		fds[i] = dial(*state);
+		say(fds[i], "GET /v1/version HT"); /* half open */
+	}
+	extra = dial(*state);
+	assert_true(hear(extra, answer, sizeof(answer)));
+	assert_non_null(strstr(answer, "\"busy\""));
+	for (size_t i = 0; i < API_CONNECTIONS_MAX; i++)
+		close(fds[i]);
+	for (int tries = 0;; tries++) { /* until the server has seen them close */
+		extra = dial(*state);
+		say(extra, "GET /v1/version" CLOSE "\r\n");
+		assert_true(hear(extra, answer, sizeof(answer)));
+		if (strstr(answer, "200 OK"))
+			break;
+		assert_true(tries < 1000);
+		usleep(1000);
+	}
+}
+
+static void server_sends_large_answers_whole(void **state)
+{
+	struct server *server = *state;
+	static char answer[4 << 20];
+	int fd;
+
+	/* The loop is idle: nothing reads the hub until the request below. */
+	hub.n_hubs = 1;
+	for (unsigned int i = 1; i < FAKE_HUBS_MAX; i++)
+		fake_add_hub(&hub, (uint8_t)i, "a-hub-with-a-rather-long-name", 2, i);
+	fd = dial(server);
+	say(fd, "GET /v1/hubs" CLOSE "\r\n");
+	assert_true(hear(fd, answer, sizeof(answer)));
+	assert_non_null(strstr(answer, "200 OK"));
+	assert_true(strlen(answer) > 400000);
+	assert_string_equal(answer + strlen(answer) - 3, "}]}");
+}
+
+static void socket_refuses_a_live_one_and_replaces_a_stale_one(void **state)
+{
+	struct server *server = *state;
+	struct api_socket sock = {0};
+	const char *error = NULL;
+	char path[128];
+
+	assert_int_equal(api_socket_open(server->path, &sock, &error), -EADDRINUSE);
+	assert_null(sock.path);
+
+	snprintf(path, sizeof(path), "%s/stale.sock", server->dir);
+	assert_int_equal(api_socket_open(path, &sock, &error), 0);
+	close(sock.fd); /* as a crash does */
+	free(sock.path);
+	assert_int_equal(api_socket_open(path, &sock, &error), 0);
+	api_socket_close(&sock);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void socket_leaves_other_files_alone(void **state)
+{
+	struct server *server = *state;
+	struct api_socket sock = {0};
+	const char *error = NULL;
+	char path[128], long_path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/file", server->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(api_socket_open(path, &sock, &error), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+
+	snprintf(path, sizeof(path), "%s/nowhere/api.sock", server->dir);
+	assert_int_equal(api_socket_open(path, &sock, &error), -ENOENT);
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(api_socket_open(long_path, &sock, &error), -ENAMETOOLONG);
+}
+
+static void socket_is_for_its_user_and_group(void **state)
+{
+	struct server *server = *state;
+	struct stat st;
+
+	assert_int_equal(stat(server->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, API_SOCKET_MODE);
+}
+
+int main(void)
+{
+#define ON_STATE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, server_start, server_stop)
+	const struct CMUnitTest tests[] = {
+		ON_STATE(status_counts_what_the_hub_sees),
+		ON_STATE(status_warns_of_links_and_hubs_that_are_down),
+		ON_STATE(status_is_free_of_warnings_when_all_is_well),
+		ON_STATE(status_without_module_says_why),
+		ON_STATE(status_alone_names_the_ports_to_open),
+		ON_STATE(status_counts_the_days_of_the_certificate),
+		ON_STATE(status_warns_when_drops_rise),
+		ON_STATE(status_is_calm_about_old_or_few_drops),
+		ON_STATE(history_keeps_the_newest_samples),
+		ON_STATE(hubs_have_units_and_null_for_unknown),
+		ON_STATE(hubs_with_hostile_names_stay_json),
+		ON_STATE(links_join_the_kernel_to_the_hub),
+		ON_STATE(links_survive_a_datapath_that_fails),
+		ON_STATE(routes_name_neighbours_and_backup),
+		ON_STATE(path_lists_hops_with_their_cost),
+		ON_STATE(path_to_an_unreachable_hub_is_an_answer),
+		ON_STATE(path_refuses_unknown_ambiguous_and_missing_names),
+		ON_STATE(sessions_have_ages),
+		ON_STATE(stats_list_every_drop_reason_with_its_meaning),
+		ON_STATE(numbers_beyond_json_are_clamped),
+		ON_STATE(config_shows_what_is_in_force),
+		ON_STATE(log_gives_the_newest_lines_without_a_place),
+		ON_STATE(log_continues_after_a_place_and_counts_the_missed),
+		ON_STATE(log_of_a_restarted_daemon_begins_anew),
+		ON_STATE(log_is_empty_before_the_first_line),
+		ON_STATE(log_refuses_arguments_that_are_no_numbers),
+		ON_STATE(reload_reports_what_is_wrong_with_the_file),
+		ON_STATE(log_level_takes_names_only),
+		ON_STATE(wrong_methods_and_paths_are_refused),
+		ON_STATE(post_needs_the_right_to_change),
+		ON_SERVER(server_answers_http),
+		ON_SERVER(server_refuses_large_bodies),
+		ON_SERVER(server_cuts_endless_bodies),
+		ON_SERVER(server_outlives_header_floods),
+		ON_SERVER(server_outlives_garbage),
+		ON_SERVER(server_limits_connections_and_recovers),
+		ON_SERVER(server_sends_large_answers_whole),
+		ON_SERVER(socket_refuses_a_live_one_and_replaces_a_stale_one),
+		ON_SERVER(socket_leaves_other_files_alone),
+		ON_SERVER(socket_is_for_its_user_and_group),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: control messages: paths, bodies, and what deterministic CBOR forbids
+ */
+#include "selftests/unit/samples.h"
+
+#include "daemon/hub/effects.h"
+#include "daemon/wire/control.h"
+#include "daemon/wire/record.h"
+#include "hubmesh/wire.h"
+
+/* Rooms below hub/ cannot include its enums; the numbers must agree all the same. */
+_Static_assert(KEY_OWNER_LINK == 0 && KEY_OWNER_SEAL == CONTROL_KEY_OWNER_MAX,
+	       "owners on the wire");
+_Static_assert(CONTROL_RECORD_MAX == RECORD_MAX, "a record fits its message");
+
+static const struct control_hello hello = {
+	.boot_epoch = 0x1122334455667788,
+	.link = 7,
+	.data_port = HM_PORT_DATA,
+	.name = "hub-a",
+	.ciphers = 6,
+	.replaces = true,
+};
+
+static const struct control_key key = {
+	.owner = KEY_OWNER_SEAL,
+	.phase = 3,
+	.serial = 70000,
+	.cipher = 2,
+};
+
+static const struct control_digest_entry entries[] = {
+	{{{0x02, 0, 0, 0, 0, 1}}, 1, 2},
+	{{{0x02, 0, 0, 0, 0, 2}}, 24, 256},
+	{{{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}}, UINT64_MAX, UINT64_MAX},
+};
+
+static void paths_go_both_ways(void **state)
+{
+	for (uint8_t m = CONTROL_HELLO; m < __CONTROL_END; m++) {
+		const char *path = control_path(m);
+
+		assert_non_null(path);
+		assert_int_equal(control_from_path(path, strlen(path)), m);
+		assert_int_equal(control_from_path(path, strlen(path) - 1), -ENOENT);
+	}
+	assert_null(control_path(0));
+	assert_null(control_path(__CONTROL_END));
+	assert_null(control_path(255));
+	assert_int_equal(control_from_path("", 0), -ENOENT);
+	assert_int_equal(control_from_path("/v1/hello/", 10), -ENOENT);
+	assert_int_equal(control_from_path("/v2/hello", 9), -ENOENT);
+}
+
+static void encoders_write_documented_vectors(void **state)
+{
+	uint8_t buf[256];
+	int n = control_encode_hello(&hello, buf, sizeof(buf));
+
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "hello", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/hello", buf, (size_t)n);
+	n = control_encode_key(&key, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "key-offer", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/key", buf, (size_t)n);
+	n = control_encode_digest(entries, 3, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "digest", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/digest", buf, (size_t)n);
+}
+
+static void hello_returns_what_was_encoded(void **state)
+{
+	struct control_hello back;
+	uint8_t buf[256];
+	int n = control_encode_hello(&hello, buf, sizeof(buf));
+
+	assert_int_equal(control_decode_hello(buf, (size_t)n, &back), 0);
+	assert_true(back.boot_epoch == hello.boot_epoch);
+	assert_int_equal(back.link, hello.link);
+	assert_int_equal(back.data_port, hello.data_port);
+	assert_string_equal(back.name, hello.name);
+	assert_int_equal(back.ciphers, hello.ciphers);
+	assert_true(back.replaces);
+	for (size_t size = 0; size < (size_t)n; size++)
+		assert_int_equal(control_encode_hello(&hello, buf, size), -EMSGSIZE);
+}
+
+static void key_returns_what_was_encoded(void **state)
+{
+	struct control_key back;
+	uint8_t buf[64];
+	int n = control_encode_key(&key, buf, sizeof(buf));
+
+	assert_int_equal(control_decode_key(buf, (size_t)n, &back), 0);
+	assert_int_equal(back.owner, key.owner);
+	assert_int_equal(back.phase, key.phase);
+	assert_int_equal(back.serial, key.serial);
+	assert_int_equal(back.cipher, key.cipher);
+}
+
+static void digest_returns_what_was_encoded(void **state)
+{
+	struct control_digest_entry back[3];
+	uint8_t buf[256];
+	int n = control_encode_digest(entries, 3, buf, sizeof(buf));
+
+	assert_int_equal(control_decode_digest(buf, (size_t)n, back, 3), 3);
+	assert_memory_equal(back, entries, sizeof(back));
+	assert_int_equal(control_decode_digest(buf, (size_t)n, back, 2), -EBADMSG);
+	n = control_encode_digest(NULL, 0, buf, sizeof(buf));
+	assert_int_equal(control_decode_digest(buf, (size_t)n, back, 3), 0);
+}
+
+static void fullest_digest_fits_a_body(void **state)
+{
+	struct control_digest_entry *e = calloc(CONTROL_DIGESTS_MAX, sizeof(*e));
+	uint8_t *buf = malloc(CONTROL_BODY_MAX);
+	int n;
+
+	for (size_t i = 0; i < CONTROL_DIGESTS_MAX; i++)
+		e[i] = (struct control_digest_entry){
+			{{2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}}, UINT64_MAX, UINT64_MAX};
+	n = control_encode_digest(e, CONTROL_DIGESTS_MAX, buf, CONTROL_BODY_MAX);
+	assert_true(n > 0);
+	assert_int_equal(control_decode_digest(buf, (size_t)n, e, CONTROL_DIGESTS_MAX),
+			 CONTROL_DIGESTS_MAX);
+	free(buf);
+	free(e);
+}
+
+static void decoders_reject_every_truncation_and_tail(void **state)
+{
+	uint8_t bodies[3][257] = {{0}};
+	size_t lens[3];
+	struct control_hello h = {.link = 9};
+	struct control_key k = {.serial = 9};
+	struct control_digest_entry e[3] = {{.seq = 9}};
+
+	lens[0] = (size_t)control_encode_hello(&hello, bodies[0], 256);
+	lens[1] = (size_t)control_encode_key(&key, bodies[1], 256);
+	lens[2] = (size_t)control_encode_digest(entries, 3, bodies[2], 256);
+	for (size_t b = 0; b < 3; b++) {
+		for (size_t len = 0; len <= lens[b] + 1; len++) {
+			uint8_t *exact = malloc(len ? len : 1);
+
+			memcpy(exact, bodies[b], len);
+			if (len != lens[b]) {
+				assert_int_equal(control_decode_hello(exact, len, &h), -EBADMSG);
+				assert_int_equal(control_decode_key(exact, len, &k), -EBADMSG);
+				assert_int_equal(control_decode_digest(exact, len, e, 3), -EBADMSG);
+			}
+			free(exact);
+		}
+	}
+	assert_int_equal(h.link, 9);
+	assert_int_equal(k.serial, 9);
+	assert_true(e[0].seq == 9);
+}
+
+struct bad_body {
+	const char *why;
+	size_t len;
+	uint8_t bytes[24];
+};
+
+static void key_decoder_rejects_what_is_not_deterministic(void **state)
+{
+	static const struct bad_body bad[] = {
+		{"indefinite map", 10, {0xbf, 1, 0, 2, 0, 3, 0, 4, 1, 0xff}},
+		{"keys not rising", 9, {0xa4, 2, 0, 1, 0, 3, 0, 4, 1}},
+		{"key twice", 11, {0xa5, 1, 0, 1, 0, 2, 0, 3, 0, 4, 1}},
+		{"long form of a value", 10, {0xa4, 1, 0x18, 0, 2, 0, 3, 0, 4, 1}},
+		{"long form of a key", 10, {0xa4, 0x18, 1, 0, 2, 0, 3, 0, 4, 1}},
+		{"long form of the map", 10, {0xb8, 4, 1, 0, 2, 0, 3, 0, 4, 1}},
+		{"key missing", 7, {0xa3, 1, 0, 2, 0, 3, 0}},
+		{"unknown key 5", 11, {0xa5, 1, 0, 2, 0, 3, 0, 4, 1, 5, 0}},
+		{"text key", 10, {0xa4, 0x61, 'a', 0, 2, 0, 3, 0, 4, 1}},
+		{"negative value", 9, {0xa4, 1, 0, 2, 0, 3, 0x20, 4, 1}},
+		{"float value", 11, {0xa4, 1, 0, 2, 0, 3, 0xf9, 0, 0, 4, 1}},
+		{"tagged value", 10, {0xa4, 1, 0, 2, 0, 3, 0xc1, 0, 4, 1}},
+		{"null value", 9, {0xa4, 1, 0, 2, 0, 3, 0xf6, 4, 1}},
+		{"owner 2", 9, {0xa4, 1, 2, 2, 0, 3, 0, 4, 1}},
+		{"phase 4", 9, {0xa4, 1, 0, 2, 4, 3, 0, 4, 1}},
+		{"cipher 32", 10, {0xa4, 1, 0, 2, 0, 3, 0, 4, 0x18, 32}},
+		{"serial of 33 bits",
+		 17,
+		 {0xa4, 1, 0, 2, 0, 3, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0, 4, 1}},
+		{"array", 9, {0x88, 1, 0, 2, 0, 3, 0, 4, 1}},
+		{"map of 2^64-1", 9, {0xbb, 255, 255, 255, 255, 255, 255, 255, 255}},
+		{"nested too deep",
+		 19,
+		 {0xa5, 1, 0, 2, 0, 3, 0, 4, 1, 0x18, 32, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81,
+		  0}},
+		{"huge array in an optional key",
+		 15,
+		 {0xa5, 1, 0, 2, 0, 3, 0, 4, 1, 0x18, 32, 0x9a, 255, 255, 255}},
+	};
+	static const uint8_t good[] = {0xa4, 1, 0, 2, 0, 3, 0, 4, 1};
+	struct control_key ret = {.serial = 9};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (control_decode_key(bad[i].bytes, bad[i].len, &ret) != -EBADMSG)
+			fail_msg("accepted: %s", bad[i].why);
+		assert_int_equal(ret.serial, 9);
+	}
+	assert_int_equal(control_decode_key(good, sizeof(good), &ret), 0);
+}
+
+static void key_decoder_skips_optional_keys(void **state)
+{
+	/* 32: {0: [1, h'00'], 1: {}}, 33: "x", 255: [] */
+	static const uint8_t body[] = {0xa7, 1,	   0,	 2,    0,    3,	   0,	 4,   1,
+				       0x18, 32,   0xa2, 0,    0x82, 1,	   0x41, 0,   1,
+				       0xa0, 0x18, 33,	 0x61, 'x',  0x18, 255,	 0x80};
+	struct control_key ret;
+
+	assert_int_equal(control_decode_key(body, sizeof(body), &ret), 0);
+	sample_check_seed("selftests/fuzz/corpus/control/later-version", body, sizeof(body));
+}
+
+static void hello_decoder_rejects_bad_values(void **state)
+{
+	uint8_t good[64], buf[64];
+	struct control_hello short_hello = {.data_port = 1, .name = "abc"}, ret = {.link = 9};
+	/* a6 01 00 02 00 03 01 04 63 a b c 05 00 06 f4 */
+	int n = control_encode_hello(&short_hello, good, sizeof(good));
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} changes[] = {
+		{9, 0x1b}, /* control character in the name */
+		{9, 0xff}, /* no UTF-8 */
+		{8, 0x43}, /* bytes instead of text */
+		{15, 0x01}, /* number instead of a boolean */
+		{15, 0xf6}, /* null */
+	};
+
+	assert_int_equal(n, 16);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		memcpy(buf, good, sizeof(buf));
+		buf[changes[i].at] = changes[i].value;
+		assert_int_equal(control_decode_hello(buf, (size_t)n, &ret), -EBADMSG);
+		assert_int_equal(ret.link, 9);
+	}
+	assert_int_equal(control_decode_hello(good, (size_t)n, &ret), 0);
+}
+
+static void digest_decoder_rejects_disorder_and_bad_ids(void **state)
+{
+	uint8_t good[64], buf[64];
+	struct control_digest_entry ret[2] = {{.seq = 9}};
+	/* a1 01 82 83 46 id(6) 01 02 83 46 id(6) ... */
+	int n = control_encode_digest(entries, 2, good, sizeof(good));
+
+	memcpy(buf, good, sizeof(buf));
+	buf[10] = 2; /* same id twice */
+	assert_int_equal(control_decode_digest(buf, (size_t)n, ret, 2), -EBADMSG);
+	buf[10] = 3; /* falling */
+	assert_int_equal(control_decode_digest(buf, (size_t)n, ret, 2), -EBADMSG);
+	memcpy(buf, good, sizeof(buf));
+	buf[5] = 3; /* multicast */
+	assert_int_equal(control_decode_digest(buf, (size_t)n, ret, 2), -EBADMSG);
+	assert_true(ret[0].seq == 9);
+	assert_int_equal(control_decode_digest(good, (size_t)n, ret, 2), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_go_both_ways),
+		cmocka_unit_test(encoders_write_documented_vectors),
+		cmocka_unit_test(hello_returns_what_was_encoded),
+		cmocka_unit_test(key_returns_what_was_encoded),
+		cmocka_unit_test(digest_returns_what_was_encoded),
+		cmocka_unit_test(fullest_digest_fits_a_body),
+		cmocka_unit_test(decoders_reject_every_truncation_and_tail),
+		cmocka_unit_test(key_decoder_rejects_what_is_not_deterministic),
+		cmocka_unit_test(key_decoder_skips_optional_keys),
+		cmocka_unit_test(hello_decoder_rejects_bad_values),
+		cmocka_unit_test(digest_decoder_rejects_disorder_and_bad_ids),
+	};
+
+	return cmocka_run_group_tests_name("control_wire", tests, NULL, NULL);
+}
