@@ -17,6 +17,23 @@ void hm_hold_expired(struct work_struct *work);
 /* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 
+/* tx.c: how a packet of frames leaves by a link: claims hop sequences, stamps
+ * every header, hands it to the carrier.  Consumes @skb (frames at skb->data);
+ * @frame lists its @n frames.  RCU read side, BH disabled.  Returns 0 or the
+ * drop reason, counted. */
+struct hm_frame;
+enum hubmesh_drop hm_hop_send(struct hm_link *link, struct sk_buff *skb,
+			      struct hm_frame *frame, unsigned int n,
+			      u16 flow, u8 dsfield);
+/* tx.c: is @inner, a frame to hub @id with @len readable bytes, one that HOP
+ * frames may carry?  Pure. */
+bool hm_is_control_frame(const struct hm_device *hm, const u8 *inner, unsigned int len,
+			 const u8 *id);
+/* tx.c: seal one HOP or PROBE frame under @link's key and send it.  Consumes
+ * @skb: a whole frame in linear memory, header filled but for phase, lane,
+ * counter and hop fields.  RCU read side, BH disabled. */
+void hm_link_seal_send(struct hm_link *link, struct sk_buff *skb);
+
 /* carrier.c: open or close the UDP sockets in hm->underlay on hm->port;
  * process context, hm->lock held; closing waits for readers. */
 int hm_carrier_open(struct hm_device *hm, struct netlink_ext_ack *extack);
@@ -32,6 +49,10 @@ enum hubmesh_drop hm_carrier_xmit(struct hm_link *link, struct sk_buff *skb,
 void hm_probe_init(struct hm_link *link);	/* from link creation, before it is visible */
 void hm_probe_restart(struct hm_link *link);	/* settings or keys changed; process context */
 void hm_probe_stop(struct hm_link *link);	/* process context, waits */
+/* probe.c: an authentic frame came in on @link.  RCU, BH disabled. */
+void hm_probe_alive(struct hm_link *link);
+/* probe.c: @probe was opened from the link's peer.  BH disabled. */
+void hm_probe_received(struct hm_link *link, const struct hm_probe *probe);
 
 /* selftest.c: run at insmod in builds with HUBMESH_SELFTEST; 0 or -errno. */
 int hm_selftest_run(void);

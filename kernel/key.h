@@ -3,8 +3,10 @@
 #define _HM_KEY_H
 
 #include <crypto/aead.h>
-#include <linux/siphash.h>
+#include <crypto/chacha.h>
 #include <linux/refcount.h>
+#include <linux/siphash.h>
+#include <linux/workqueue.h>
 #include "replay.h"
 
 /**
@@ -18,28 +20,42 @@ struct hm_lane_tx {
 } ____cacheline_aligned_in_smp;
 
 /**
+ * struct hm_cipher_key - one direction of an AEAD, keyed
+ * @cipher: enum hubmesh_cipher
+ * @aead: AES-256-GCM transform; NULL for ChaCha20-Poly1305
+ * @is_async: @aead may finish a request after the call that made it
+ * @chacha: ChaCha20 key words
+ * @salt: nonce salt
+ */
+struct hm_cipher_key {
+	u32 cipher;
+	bool is_async;
+	struct crypto_aead *aead;
+	u32 chacha[CHACHA_KEY_SIZE / sizeof(u32)];
+	u8 salt[HM_NONCE_LEN];
+};
+
+/**
  * struct hm_key - one phase of a pair of hubs or of a link, both directions
- * @tx: AEAD keyed for sealing
- * @rx: AEAD keyed for opening
- * @tx_salt: nonce salt for sealing
- * @rx_salt: nonce salt for opening
+ * @tx: seals
+ * @rx: opens
  * @hop_tx: hop tag key, links only
  * @hop_rx: hop tag key, links only
  * @phase: 0..3
  * @is_link: made for a link: has hop tag keys
- * @asked: the key-needed event was sent
+ * @asked: bit 0: the key-needed event was sent
  * @lanes: transmit numbers
  * @seal_seen: windows over seal counters
  * @hop_seen: windows over hop sequences, links only
  * @refs: the keyring's reference and one per request in flight
- * @rcu: for freeing after readers
+ * @free_work: for freeing after readers
  *
- * Freed by hm_key_put(): last reference -> call_rcu -> wiped and freed in
- * process context (crypto_free_aead may sleep).
+ * Freed by hm_key_put(): last reference -> RCU grace period -> wiped and freed
+ * in process context (crypto_free_aead may sleep).  A request that may finish
+ * late holds a reference, taken before it is submitted.
  */
 struct hm_key {
-	struct crypto_aead *tx, *rx;
-	u8 tx_salt[HM_NONCE_LEN], rx_salt[HM_NONCE_LEN];
+	struct hm_cipher_key tx, rx;
 	siphash_key_t hop_tx, hop_rx;
 	u8 phase;
 	bool is_link;
@@ -82,6 +98,12 @@ struct hm_key_config {
 	u8 tx[HM_LINK_KEYMAT_LEN];
 };
 
+/* A keyed cipher from key material (AEAD key 32, salt 12); process context. */
+int hm_cipher_key_init(struct hm_cipher_key *ck, u32 cipher, const u8 *keymat);
+void hm_cipher_key_fini(struct hm_cipher_key *ck);
+/* A key outside any keyring, for keyrings and self-tests; ERR_PTR. */
+struct hm_key *hm_key_new(const struct hm_key_config *cfg);
+
 void hm_keyring_init(struct hm_keyring *ring);
 /* Process context, may sleep.  Replaces a key of the same phase (its counters
  * die with it: refuse with -EEXIST if the material is the same phase AND the
@@ -92,8 +114,14 @@ int hm_keyring_set(struct hm_keyring *ring, const struct hm_key_config *cfg,
 int hm_keyring_use(struct hm_keyring *ring, u8 phase, struct netlink_ext_ack *extack);
 int hm_keyring_del(struct hm_keyring *ring, u8 phase, struct netlink_ext_ack *extack);
 void hm_keyring_clear(struct hm_keyring *ring);
-/* Receive path: first authentic frame under @key; true if tx moved to it. */
-bool hm_keyring_promote(struct hm_keyring *ring, struct hm_key *key);
+/* Receive path: an authentic frame arrived under @key.  True if that moved
+ * transmit to it; otherwise one comparison.  RCU read side, BH disabled. */
+bool hm_keyring_promote_slow(struct hm_keyring *ring, struct hm_key *key);
+static inline bool hm_keyring_promote(struct hm_keyring *ring, struct hm_key *key)
+{
+	return unlikely(rcu_access_pointer(ring->pending) == key) &&
+	       hm_keyring_promote_slow(ring, key);
+}
 void hm_key_put(struct hm_key *key);
 /* For dumps: tx phase or -1, and mask of live receive phases. Under RCU. */
 int hm_keyring_tx_phase(const struct hm_keyring *ring);

@@ -15,7 +15,8 @@
 #define HM_FLOOD_HUBS_MAX	64
 
 #define HM_FDB_AGE_MS_DEFAULT	300000	/* as the bridge */
-#define HM_FDB_GC_MS		10000
+#define HM_FDB_GC_MS		10000	/* ages learned entries this often, */
+#define HM_FDB_GC_MS_MIN	100	/* more often when they age fast */
 
 #define HM_PROBE_MS_DEFAULT	50
 #define HM_PROBE_MS_MIN		10
@@ -25,6 +26,7 @@
 #define HM_PROBE_MISSES_MAX	100
 
 #define HM_HOP_RATE_PPS_DEFAULT	1000	/* HOP frames per link */
+#define HM_HOP_RATE_PPS_MAX	1000000
 #define HM_HOP_BURST		256
 
 /*
@@ -44,6 +46,9 @@
 #define HM_MTU_DEFAULT		1380	/* 1500 - HM_OVERHEAD_V6 */
 #define HM_MTU_MIN		1280	/* IPv6 */
 #define HM_MTU_MAX		(HM_FRAME_MAX - HM_HDR_LEN - HM_ZONE_LEN - 14 - HM_SEAL_TAG_LEN)
+
+/* The packet every IPv4 host must be able to receive (RFC 791). */
+#define HM_LINK_MTU_MIN		576
 
 #define HM_HUB_HASH_BITS	10
 

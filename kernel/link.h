@@ -8,6 +8,7 @@
 #include "stats.h"
 
 struct hm_device;
+struct netlink_ext_ack;
 
 /**
  * struct hm_endpoint - the underlay addresses of a link
@@ -40,15 +41,23 @@ struct hm_endpoint {
  * @keys: hop tag keys and AEAD for HOP and PROBE frames
  * @counters: per-CPU statistics
  * @state: enum hubmesh_link_state; READ_ONCE on the fast path
+ * @state_lock: orders changes of @state with their events; any context
  * @mtu: largest outer IP packet, 0 = ask the route
+ * @frame_max: largest frame that fitted the route when last looked at
+ *	(carrier.c); 0 = not looked at yet
  * @last_rx: jiffies of the newest authentic frame
  * @probe: liveness state, owned by probe.c
  * @hop_tokens: rate limit of HOP frames
- * @refs: the table's reference and one per deferred user
- * @rcu: for freeing after readers
+ * @lost_before: frames lost under link keys that have been replaced; under the
+ *	device lock
+ * @refs: the table's reference, one per next-hop group and one per deferred
+ *	user
+ * @free_work: for freeing after readers
  *
- * Found by index through hm->links (xarray).  Unlinked under hm->lock;
- * readers hold RCU.
+ * Found by index through hm->links (xarray).  Unlinked under hm->lock; readers
+ * hold RCU.  The last reference queues @free_work, which runs after an RCU
+ * grace period.  Each link holds a reference on its net_device until it is
+ * freed: link->hm is good as long as the link is.
  */
 struct hm_link {
 	struct hm_device *hm;
@@ -56,7 +65,9 @@ struct hm_link {
 	u16 remote_index;
 	u8 peer[HM_HUB_ID_LEN];
 	u8 state;
+	spinlock_t state_lock;
 	u32 mtu;
+	u32 frame_max;
 	struct hm_endpoint __rcu *endpoint;
 	struct dst_cache dst_cache;
 	struct hm_keyring keys;
@@ -75,6 +86,7 @@ struct hm_link {
 		u32 tokens;
 		u64 stamp_ns;
 	} hop_rate;
+	u64 lost_before;
 	refcount_t refs;
 	struct rcu_work free_work;
 };
@@ -86,6 +98,36 @@ bool hm_link_set_state(struct hm_link *link, enum hubmesh_link_state state);
 void hm_link_put(struct hm_link *link);
 void hm_links_oif_down(struct hm_device *hm, int ifindex);
 void hm_links_clear(struct hm_device *hm);
+/* The underlay is gone: forget routes through it.  hm->lock held, sockets closed. */
+void hm_links_forget_routes(struct hm_device *hm);
+
+/**
+ * struct hm_link_config - what LINK_NEW or LINK_SET asks for
+ * @set: bit mask, BIT(HUBMESH_A_LINK_*) of the members that are given
+ * @index: our index
+ * @remote_index: the peer's index
+ * @peer: hub at the other end
+ * @endpoint: addresses, port and interface; only the given members are used
+ * @probe_ms: probe interval
+ * @probe_misses: silent intervals until down
+ * @mtu: largest outer packet
+ */
+struct hm_link_config {
+	u32 set;
+	u32 index, remote_index;
+	u8 peer[HM_HUB_ID_LEN];
+	struct hm_endpoint endpoint;
+	u32 probe_ms, probe_misses, mtu;
+};
+
+/* link.c, hm->lock held */
+int hm_link_new(struct hm_device *hm, const struct hm_link_config *cfg,
+		struct hm_link **ret, struct netlink_ext_ack *extack);
+int hm_link_set(struct hm_link *link, const struct hm_link_config *cfg,
+		struct netlink_ext_ack *extack);
+void hm_link_del(struct hm_link *link);
+u64 hm_link_lost(const struct hm_link *link);
+u64 hm_link_lost_under(const struct hm_link *link, u8 phase);
 
 static inline struct hm_link *hm_link_get(struct hm_link *link)
 {

@@ -7,7 +7,7 @@
 
 /**
  * struct hm_nexthops - where frames for one hub leave
- * @rcu: for freeing after readers
+ * @rcu: for freeing after readers; the callback puts the links
  * @count: entries of @via, 0..HUBMESH_NEXTHOPS_MAX
  * @total_weight: sum of the weights
  * @via: links with weights; hold a reference each
@@ -23,6 +23,34 @@ struct hm_nexthops {
 	} via[HUBMESH_NEXTHOPS_MAX];
 	struct hm_link *backup;
 };
+
+/**
+ * struct hm_route_spec - one route of a route set, resolved
+ * @via: next hops, borrowed
+ * @weight: their weights, 1..255
+ * @count: entries of both, 1..HUBMESH_NEXTHOPS_MAX
+ * @backup: loop-free alternative, borrowed, or NULL
+ */
+struct hm_route_spec {
+	struct hm_link *via[HUBMESH_NEXTHOPS_MAX];
+	u8 weight[HUBMESH_NEXTHOPS_MAX];
+	unsigned int count;
+	struct hm_link *backup;
+};
+
+struct hm_hub;
+struct hm_route_set;
+
+/* route.c, hm->lock held */
+int hm_route_begin(struct hm_device *hm, u64 generation, struct netlink_ext_ack *extack);
+int hm_route_continue(const struct hm_device *hm, u64 generation,
+		      struct netlink_ext_ack *extack);
+int hm_route_stage(struct hm_device *hm, struct hm_hub *hub,
+		   const struct hm_route_spec *spec, struct netlink_ext_ack *extack);
+void hm_route_commit(struct hm_device *hm);
+void hm_route_abort(struct hm_device *hm);
+void hm_route_link_gone(struct hm_device *hm, struct hm_link *link);
+void hm_route_hub_gone(struct hm_hub *hub);
 
 /* Pick by @flow among usable links, weighted; else the backup; else NULL.
  * RCU read side.  Inline: it runs once per frame. */

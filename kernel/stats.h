@@ -15,11 +15,14 @@
  * @rx_drops: received frames dropped on account of this object
  * @tx_drops: frames to send dropped on account of this object
  * @forwarded: frames relayed (link: out of this link)
+ * @link_index: of the link they belong to, 0 for a device or hub; lets the drop
+ *	tracepoint name the link
  * @syncp: for 64-bit reads on 32-bit machines
  */
 struct hm_counters {
 	u64_stats_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 	u64_stats_t rx_drops, tx_drops, forwarded;
+	u32 link_index;
 	struct u64_stats_sync syncp;
 };
 
@@ -34,13 +37,17 @@ struct hm_counters_sum {
 
 struct hm_device;
 
+/* NULL without memory; free with free_percpu(). */
+struct hm_counters __percpu *hm_counters_alloc(u32 link_index);
+struct hm_drops __percpu *hm_drops_alloc(void);
 /* Bottom halves disabled (softirq or ndo_start_xmit). @n frames, @bytes in all. */
 void hm_count_rx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
 void hm_count_tx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
 void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n);
 void hm_counters_sum(const struct hm_counters __percpu *c, struct hm_counters_sum *sum);
 /* Count @n frames dropped for @why on the device (and, if given, the link or
- * hub counters), and fire the drop tracepoint.  Does not free anything. */
+ * hub counters), and fire the drop tracepoint.  Does not free anything.  Any
+ * context but hard interrupts. */
 void hm_drop_count(struct hm_device *hm, struct hm_counters __percpu *owner,
 		   enum hubmesh_drop why, unsigned int n);
 u64 hm_drops_sum(const struct hm_device *hm, enum hubmesh_drop why);

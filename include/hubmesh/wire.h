@@ -112,7 +112,7 @@ struct hm_hdr {
 	__be32	hop_seq;
 	__be64	counter;
 	__be64	hop_tag;
-};
+} __attribute__((packed));	/* a frame may start at any address */
 
 /*
  * AEAD nonce (12 bytes): salt XOR (3 zero bytes, lane, 8-byte counter).
@@ -145,7 +145,7 @@ struct hm_probe {
 	__be64	echo_seq;
 	__be64	echo_ns;
 	__be64	held_ns;
-};
+} __attribute__((packed));
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct hm_hdr) == HM_HDR_LEN, "frame header is 40 bytes");

@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: receive: the life of a frame
+ *
+ * hm_udp_receive() gets a UDP packet of one or many frames and takes them
+ * through these steps, in this order; each may drop a frame for the reasons
+ * named, and every drop is counted:
+ *
+ *   1. take_packet	make the packet's memory ours, find the frames in it
+ *			(RX_DEVICE_DOWN, NO_MEMORY)
+ *   2. check_form	RX_SHORT, RX_OVERSIZE, RX_VERSION, RX_TYPE, RX_FLAGS, RX_LANE
+ *   3. find_link_key	RX_LINK_UNKNOWN, RX_HOP_NO_KEY
+ *   4. check_hop	RX_HOP_TAG, RX_HOP_REPLAY: from here on the frame is
+ *			known to come from the link's peer, now
+ *   5. dispatch	by type and destination (RX_OWN_SOURCE)
+ *
+ *   for another hub	6. relay: FWD_TTL, FWD_NO_ROUTE, FWD_LINK_DOWN,
+ *			FWD_SPLIT_HORIZON; hm_hop_send() stamps it for the next hop
+ *   for us		6. open_frames: RX_HUB_UNKNOWN, RX_SEAL_NO_KEY, RX_SEAL_REPLAY,
+ *			RX_SEAL_AUTH
+ *			7. accept_opened: RX_SEAL_REPLAY, RX_INNER
+ *			8. deliver to mesh0
+ *   HOP		6. open_hop: RX_HOP_RATE, RX_SEAL_*
+ *			7. accept_hop: RX_INNER, RX_HOP_POLICY, then relay or deliver
+ *   PROBE		6. open_probe, 7. accept_probe: RX_PROBE
+ *
+ * Frames of one packet are usually alike (same link, lane, hubs and flow), so
+ * the steps work on the packet as a whole: what was found for one frame serves
+ * the next if the first 20 bytes of their headers are equal.  A packet whose
+ * frames differ, or of which some but not all are to be relayed, is split into
+ * packets of one frame first.
+ *
+ * Nothing is written into a packet before step 4 has passed, and then only into
+ * memory that take_packet() made sure is ours.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include "carrier.h"
+#include "compat.h"
+#include "datapath.h"
+#include "event.h"
+#include "join.h"
+#include "seal.h"
+
+/* Equal in all frames of one flow on one hop: everything before the numbers. */
+#define HM_ALIKE_LEN	offsetof(struct hm_hdr, hop_seq)
+
+/**
+ * struct hm_rx - what was found for the last frame looked at
+ * @hm: device
+ * @last: its header; NULL before the first
+ * @link: link it came by
+ * @key: link key of its hop phase
+ * @from: link of the first good frame
+ * @frames: good frames of @link not counted yet
+ * @bytes: their bytes
+ */
+struct hm_rx {
+	struct hm_device *hm;
+	const struct hm_hdr *last;
+	struct hm_link *link;
+	struct hm_key *key;
+	struct hm_link *from;
+	unsigned int frames, bytes;
+};
+
+static bool is_alike(const struct hm_hdr *a, const struct hm_hdr *b)
+{
+	BUILD_BUG_ON(HM_ALIKE_LEN != 20);
+	return !((get_unaligned((const u64 *)a) ^ get_unaligned((const u64 *)b)) |
+		 (get_unaligned((const u64 *)a + 1) ^ get_unaligned((const u64 *)b + 1)) |
+		 (get_unaligned((const u32 *)a + 4) ^ get_unaligned((const u32 *)b + 4)));
+}
+
+static bool is_own_id(const struct hm_device *hm, const u8 *id)
+{
+	return ether_addr_equal_unaligned(hm_own_id(hm), id);
+}
+
+/* Nothing of @batch goes on: count the frames that were good until now. */
+static void drop_rest(struct hm_batch *batch, struct hm_counters __percpu *owner,
+		      enum hubmesh_drop why)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < batch->frames; i++)
+		n += !batch->frame[i].why;
+	if (n)
+		hm_drop_count(batch->hm, owner, why, n);
+	kfree_skb(batch->skb);
+	hm_batch_free(batch);
+}
+
+/* ---- 1. the packet ------------------------------------------------------------ */
+
+/* Find the frames, every @step bytes.  False if one is not contiguous. */
+static bool list_frames(struct hm_batch *batch, const struct sk_buff *skb, unsigned int step)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	unsigned int left = skb->len, size = skb_headlen(skb), off = 0, len, i;
+	u8 *base = skb->data;
+	int frag = -1;
+
+	for (i = 0; left; i++) {
+		while (off == size) {
+			frag++;
+			base = skb_frag_address_safe(&shinfo->frags[frag]);
+			size = skb_frag_size(&shinfo->frags[frag]);
+			off = 0;
+			if (unlikely(!base))
+				return false;
+		}
+		len = min(step, left);
+		if (size - off < len)
+			return false;
+		batch->frame[i].hdr = (struct hm_hdr *)(base + off);
+		batch->frame[i].len = len;
+		batch->frame[i].why = 0;
+		batch->frame[i].is_paged = frag >= 0;
+		off += len;
+		left -= len;
+	}
+	batch->frames = i;
+	return true;
+}
+
+/* Make sure that nobody else sees or changes the packet's memory. */
+static struct sk_buff *own_memory(struct sk_buff *skb)
+{
+	struct sk_buff *copy;
+
+	if (likely(!skb_cloned(skb) && !skb_has_shared_frag(skb) && !skb_has_frag_list(skb)))
+		return skb;
+	copy = skb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
+	if (copy)
+		consume_skb(skb);
+	else
+		kfree_skb(skb);
+	return copy;
+}
+
+/*
+ * The packet with its frames listed, ours to write to; NULL if it was dropped.
+ * @skb starts at the UDP header.
+ */
+static struct hm_batch *take_packet(struct hm_device *hm, struct sk_buff *skb)
+{
+	unsigned int step, frames = 1;
+	struct hm_batch *batch;
+
+	__skb_pull(skb, sizeof(struct udphdr));
+	step = max(skb->len, 1U);
+	if (skb_is_gso(skb) && skb_shinfo(skb)->gso_size < skb->len) {
+		step = skb_shinfo(skb)->gso_size;
+		frames = DIV_ROUND_UP(skb->len, step);
+	}
+	if (unlikely(step < HM_FRAME_MIN || step > HM_FRAME_MAX)) {
+		hm_drop_count(hm, NULL, step < HM_FRAME_MIN ? HUBMESH_DROP_RX_SHORT :
+			      HUBMESH_DROP_RX_OVERSIZE, frames);
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb = own_memory(skb);
+	batch = hm_batch_new(hm, frames);
+	if (unlikely(!skb || !batch))
+		goto no_memory;
+	batch->skb = skb;
+	if (unlikely(!list_frames(batch, skb, step)) &&
+	    (skb_linearize(skb) || !list_frames(batch, skb, step)))
+		goto no_memory;
+	if (frames == 1 && unlikely(skb_is_gso(skb)))
+		skb_gso_reset(skb);
+	return batch;
+
+no_memory:
+	hm_drop_count(hm, NULL, HUBMESH_DROP_NO_MEMORY, frames);
+	if (batch)
+		hm_batch_free(batch);
+	kfree_skb(skb);
+	return NULL;
+}
+
+/* ---- 2. to 4. one frame up to its hop window ------------------------------------ */
+
+static enum hubmesh_drop check_form(const struct hm_frame *f)
+{
+	const struct hm_hdr *h = f->hdr;
+
+	if (h->ver_type >> 4 != HM_WIRE_VERSION)
+		return HUBMESH_DROP_RX_VERSION;
+	switch (hm_hdr_type(h)) {
+	case HM_TYPE_UNICAST:
+	case HM_TYPE_HOP:
+	case HM_TYPE_PROBE:
+		break;
+	default:
+		return HUBMESH_DROP_RX_TYPE;
+	}
+	if (h->class_phase & HM_FLAGS_MASK)
+		return HUBMESH_DROP_RX_FLAGS;
+	if (h->lane >= HM_LANES)
+		return HUBMESH_DROP_RX_LANE;
+	return 0;
+}
+
+/* Count what came in on rx->link so far. */
+static void count_link(struct hm_rx *rx)
+{
+	if (rx->frames)
+		hm_count_rx(rx->link->counters, rx->frames, rx->bytes);
+	rx->frames = 0;
+	rx->bytes = 0;
+}
+
+static enum hubmesh_drop find_link_key(struct hm_rx *rx, const struct hm_hdr *h)
+{
+	count_link(rx);
+	rx->last = NULL;
+	rx->key = NULL;
+	rx->link = hm_link_by_index(rx->hm, ntohs(h->link_index));
+	if (!rx->link)
+		return HUBMESH_DROP_RX_LINK_UNKNOWN;
+	rx->key = rcu_dereference(rx->link->keys.by_phase[hm_hdr_hop_phase(h)]);
+	if (!rx->key)
+		return HUBMESH_DROP_RX_HOP_NO_KEY;
+	rx->last = h;
+	return 0;
+}
+
+static enum hubmesh_drop check_hop(const struct hm_rx *rx, const struct hm_hdr *h)
+{
+	if (unlikely(hm_hop_tag(h, &rx->key->hop_rx) != h->hop_tag))
+		return HUBMESH_DROP_RX_HOP_TAG;
+	if (unlikely(!hm_replay_accept(&rx->key->hop_seen[h->lane], ntohl(h->hop_seq))))
+		return HUBMESH_DROP_RX_HOP_REPLAY;
+	return 0;
+}
+
+/* The first authentic frame of a run: the link lives, the peer has the key. */
+static void note_authentic(struct hm_rx *rx)
+{
+	hm_probe_alive(rx->link);
+	if (hm_keyring_promote(&rx->link->keys, rx->key))
+		hm_event_link_key(rx->link, rx->key->phase, HUBMESH_EVENT_KEY_IN_USE);
+}
+
+/* Steps 2 to 4. */
+static enum hubmesh_drop accept_frame(struct hm_rx *rx, const struct hm_frame *f)
+{
+	bool is_new_run = false;
+	enum hubmesh_drop why;
+
+	if (unlikely(f->len < HM_FRAME_MIN)) {
+		rx->link = rx->last ? rx->link : NULL;
+		return HUBMESH_DROP_RX_SHORT;
+	}
+	if (!rx->last || !is_alike(rx->last, f->hdr)) {
+		why = check_form(f);
+		if (!why)
+			why = find_link_key(rx, f->hdr);
+		if (unlikely(why))
+			return why;
+		is_new_run = true;
+	}
+	why = check_hop(rx, f->hdr);
+	if (unlikely(why)) {
+		rx->last = is_new_run ? NULL : rx->last;
+		return why;
+	}
+	if (is_new_run)
+		note_authentic(rx);
+	if (!rx->from)
+		rx->from = rx->link;
+	rx->frames++;
+	rx->bytes += f->len;
+	return 0;
+}
+
+/* Take every frame through steps 2 to 4.  Return: how many are good. */
+static unsigned int accept_frames(struct hm_rx *rx, struct hm_batch *batch)
+{
+	unsigned int i, good = 0;
+
+	for (i = 0; i < batch->frames; i++) {
+		enum hubmesh_drop why = accept_frame(rx, &batch->frame[i]);
+
+		if (unlikely(why)) {
+			batch->frame[i].why = why;
+			hm_drop_count(rx->hm, rx->link ? rx->link->counters : NULL, why, 1);
+			continue;
+		}
+		good++;
+	}
+	count_link(rx);
+	return good;
+}
+
+/* ---- 6. to another hub -------------------------------------------------------------- */
+
+/* Where frames with header @h that came by @from go next. */
+static enum hubmesh_drop select_next_hop(const struct hm_device *hm, const struct hm_hdr *h,
+					 const struct hm_link *from, struct hm_link **next)
+{
+	const struct hm_nexthops *nh;
+	struct hm_hub *hub;
+
+	if (unlikely(hm_hdr_ttl(h) <= 1))
+		return HUBMESH_DROP_FWD_TTL;
+	hub = hm_hub_by_id(hm, h->dst);
+	if (unlikely(!hub))
+		return HUBMESH_DROP_FWD_NO_ROUTE;
+	nh = rcu_dereference(hub->nexthops);
+	if (unlikely(!nh || (!nh->count && !nh->backup)))
+		return HUBMESH_DROP_FWD_NO_ROUTE;
+	*next = hm_nexthops_select(nh, ntohs(h->flow));
+	if (unlikely(!*next))
+		return HUBMESH_DROP_FWD_LINK_DOWN;
+	if (unlikely(*next == from))
+		return HUBMESH_DROP_FWD_SPLIT_HORIZON;
+	return 0;
+}
+
+static void relay(struct hm_batch *batch, const struct hm_link *from)
+{
+	const struct hm_hdr *h = batch->frame[0].hdr;
+	unsigned int frames = batch->frames, i;
+	struct sk_buff *skb = batch->skb;
+	enum hubmesh_drop why;
+	struct hm_link *next;
+
+	why = select_next_hop(batch->hm, h, from, &next);
+	if (unlikely(why)) {
+		drop_rest(batch, from->counters, why);
+		return;
+	}
+	for (i = 0; i < frames; i++)
+		batch->frame[i].hdr->hop_ttl--;	/* select_next_hop(): it is above 1 */
+	if (frames > 1) {
+		skb_shinfo(skb)->gso_segs = frames;
+		skb_shinfo(skb)->gso_type = HM_GSO_TYPE;
+	}
+	skb_orphan(skb);
+	skb->priority = hm_hdr_class(h);
+	if (!hm_hop_send(next, skb, batch->frame, frames, ntohs(h->flow),
+			 hm_hdr_class(h) << 5)) {
+		hm_count_forwarded(batch->hm->counters, frames);
+		hm_count_forwarded(next->counters, frames);
+	}
+	hm_batch_free(batch);
+}
+
+/* ---- 6. to 8. for us ------------------------------------------------------------------ */
+
+static bool is_inner_frame_sane(const u8 *inner, unsigned int len)
+{
+	return len >= HM_INNER_MIN &&
+	       !is_multicast_ether_addr(((const struct ethhdr *)inner)->h_source);
+}
+
+/* Step 7 for one frame. */
+static enum hubmesh_drop accept_opened_frame(struct hm_batch *batch, struct hm_frame *f)
+{
+	const u8 *inner = hm_sealed_part(f) + HM_ZONE_LEN;
+	unsigned int sealed_len = hm_sealed_len(f);
+
+	if (unlikely(!hm_replay_accept(&batch->key->seal_seen[f->hdr->lane],
+				       be64_to_cpu(f->hdr->counter))))
+		return HUBMESH_DROP_RX_SEAL_REPLAY;
+	if (unlikely(sealed_len < HM_ZONE_LEN ||
+		     !is_inner_frame_sane(inner, sealed_len - HM_ZONE_LEN)))
+		return HUBMESH_DROP_RX_INNER;
+	return 0;
+}
+
+static void learn_source(struct hm_device *hm, struct hm_hub *hub, const struct hm_frame *f)
+{
+	const struct ethhdr *eth = (const void *)(hm_sealed_part(f) + HM_ZONE_LEN);
+
+	if (!ether_addr_equal_unaligned(eth->h_source, hub->id))
+		hm_fdb_learn(hm, hub, eth->h_source);
+}
+
+/* The outer packet becomes the inner frame. */
+static void deliver_single(struct hm_batch *batch)
+{
+	struct sk_buff *skb = batch->skb;
+	struct hm_frame *f = &batch->frame[0];
+	u8 class = hm_hdr_class(f->hdr);
+
+	if (pskb_trim(skb, skb->len - HM_SEAL_TAG_LEN) ||
+	    !pskb_may_pull(skb, HM_HDR_LEN + HM_ZONE_LEN + ETH_HLEN)) {
+		hm_drop_count(batch->hm, NULL, HUBMESH_DROP_NO_MEMORY, 1);
+		kfree_skb(skb);
+		return;
+	}
+	__skb_pull(skb, HM_HDR_LEN + HM_ZONE_LEN);
+	skb_orphan(skb);
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->encapsulation = 0;
+	skb->priority = class;
+	hm_join_deliver(batch->hm, skb);
+}
+
+static void deliver_opened(struct hm_batch *batch, unsigned int frames, unsigned int bytes)
+{
+	struct hm_join join;
+	unsigned int i;
+
+	hm_count_rx(batch->hub->counters, frames, bytes);
+	hm_count_rx(batch->hm->counters, frames, bytes);
+	if (batch->frames == 1) {
+		deliver_single(batch);
+		return;
+	}
+	hm_join_init(&join, batch->hm);
+	for (i = 0; i < batch->frames; i++)
+		if (!batch->frame[i].why)
+			hm_join_add(&join, &batch->frame[i]);
+	hm_join_flush(&join);
+	consume_skb(batch->skb);
+}
+
+/* Step 7: every frame of the packet went through the cipher. */
+static void accept_opened(struct hm_batch *batch)
+{
+	unsigned int i, good = 0, bytes = 0;
+
+	if (unlikely(!batch->hub || !netif_running(batch->hm->dev))) {
+		drop_rest(batch, NULL, HUBMESH_DROP_RX_DEVICE_DOWN);
+		return;
+	}
+	for (i = 0; i < batch->frames; i++) {
+		struct hm_frame *f = &batch->frame[i];
+		bool was_good = !f->why;
+
+		if (likely(was_good))
+			f->why = accept_opened_frame(batch, f);
+		if (likely(!f->why)) {
+			if (!good++)
+				learn_source(batch->hm, batch->hub, f);
+			bytes += f->len;
+		} else if (was_good || f->why == HUBMESH_DROP_RX_SEAL_AUTH ||
+			   f->why == HUBMESH_DROP_CRYPTO) {
+			hm_drop_count(batch->hm, batch->hub->counters, f->why, 1);
+		}
+	}
+	if (unlikely(!good)) {
+		kfree_skb(batch->skb);
+	} else {
+		if (hm_keyring_promote(&batch->hub->keys, batch->key)) {
+			hm_event_hub_key(batch->hub, batch->key->phase, HUBMESH_EVENT_KEY_IN_USE);
+			hm_release_held(batch->hub);
+		}
+		deliver_opened(batch, good, bytes);
+	}
+	hm_batch_free(batch);
+}
+
+/* Step 6: frames sealed for us. */
+static void open_frames(struct hm_batch *batch, const struct hm_hdr *h)
+{
+	unsigned int i;
+
+	batch->hub = hm_hub_by_id(batch->hm, h->src);
+	if (unlikely(!batch->hub)) {
+		drop_rest(batch, NULL, HUBMESH_DROP_RX_HUB_UNKNOWN);
+		return;
+	}
+	batch->key = rcu_dereference(batch->hub->keys.by_phase[hm_hdr_seal_phase(h)]);
+	if (unlikely(!batch->key)) {
+		drop_rest(batch, batch->hub->counters, HUBMESH_DROP_RX_SEAL_NO_KEY);
+		return;
+	}
+	for (i = 0; i < batch->frames; i++) {
+		struct hm_frame *f = &batch->frame[i];
+
+		if (likely(f->why || hm_replay_may_accept(&batch->key->seal_seen[h->lane],
+							  be64_to_cpu(f->hdr->counter))))
+			continue;
+		f->why = HUBMESH_DROP_RX_SEAL_REPLAY;
+		hm_drop_count(batch->hm, batch->hub->counters, f->why, 1);
+	}
+	batch->done = accept_opened;
+	hm_batch_open(batch);
+}
+
+/* ---- 6. and 7. HOP and PROBE: sealed under the link's key ------------------------------- */
+
+/* Check that an opened HOP or PROBE frame is good and new; else count why not. */
+static bool is_link_frame_new(struct hm_batch *batch)
+{
+	struct hm_frame *f = &batch->frame[0];
+
+	if (likely(!f->why) &&
+	    !hm_replay_accept(&batch->key->seal_seen[f->hdr->lane],
+			      be64_to_cpu(f->hdr->counter)))
+		f->why = HUBMESH_DROP_RX_SEAL_REPLAY;
+	if (unlikely(f->why))
+		hm_drop_count(batch->hm, batch->link ? batch->link->counters : NULL, f->why, 1);
+	return !f->why && batch->link && netif_running(batch->hm->dev);
+}
+
+/* The frame is for another hub: seal it for the next hop.  Owns the packet. */
+static void relay_hop(struct hm_batch *batch)
+{
+	struct hm_hdr *h = batch->frame[0].hdr;
+	struct hm_link *next;
+	enum hubmesh_drop why;
+
+	why = select_next_hop(batch->hm, h, batch->link, &next);
+	if (unlikely(why)) {
+		hm_drop_count(batch->hm, batch->link->counters, why, 1);
+		kfree_skb(batch->skb);
+		return;
+	}
+	h->hop_ttl--;
+	skb_orphan(batch->skb);
+	batch->skb->priority = hm_hdr_class(h);
+	hm_count_forwarded(batch->hm->counters, 1);
+	hm_count_forwarded(next->counters, 1);
+	hm_link_seal_send(next, batch->skb);
+}
+
+static void accept_hop(struct hm_batch *batch)
+{
+	struct hm_frame *f = &batch->frame[0];
+	const u8 *inner = hm_sealed_part(f) + HM_ZONE_LEN;
+	unsigned int len;
+
+	if (unlikely(!is_link_frame_new(batch))) {
+		kfree_skb(batch->skb);
+		goto out;
+	}
+	len = hm_sealed_len(f) - HM_ZONE_LEN;
+	if (unlikely(hm_sealed_len(f) < HM_ZONE_LEN || !is_inner_frame_sane(inner, len)))
+		f->why = HUBMESH_DROP_RX_INNER;
+	else if (unlikely(!hm_is_control_frame(batch->hm, inner, len, f->hdr->dst)))
+		f->why = HUBMESH_DROP_RX_HOP_POLICY;
+	if (unlikely(f->why)) {
+		hm_drop_count(batch->hm, batch->link->counters, f->why, 1);
+		kfree_skb(batch->skb);
+	} else if (is_own_id(batch->hm, f->hdr->dst)) {
+		hm_count_rx(batch->hm->counters, 1, f->len);
+		deliver_single(batch);
+	} else {
+		relay_hop(batch);
+	}
+out:
+	hm_batch_free(batch);
+}
+
+static void accept_probe(struct hm_batch *batch)
+{
+	struct hm_frame *f = &batch->frame[0];
+
+	if (likely(is_link_frame_new(batch))) {
+		if (likely(hm_sealed_len(f) == sizeof(struct hm_probe)))
+			hm_probe_received(batch->link, (const void *)hm_sealed_part(f));
+		else
+			hm_drop_count(batch->hm, batch->link->counters, HUBMESH_DROP_RX_PROBE, 1);
+	}
+	consume_skb(batch->skb);
+	hm_batch_free(batch);
+}
+
+/* Token bucket of HOP frames per link: HM_HOP_BURST deep, hm->hop_rate_pps wide. */
+static bool take_hop_token(struct hm_link *link)
+{
+	u32 rate = READ_ONCE(link->hm->hop_rate_pps);
+	u64 now = ktime_get_coarse_ns(), earned;
+	bool has_token;
+
+	spin_lock(&link->hop_rate.lock);
+	earned = min_t(u64, now - link->hop_rate.stamp_ns, NSEC_PER_SEC) * rate;
+	earned = div_u64(earned, NSEC_PER_SEC);
+	if (earned) {
+		link->hop_rate.tokens = min_t(u64, link->hop_rate.tokens + earned, HM_HOP_BURST);
+		link->hop_rate.stamp_ns = now;
+	}
+	has_token = link->hop_rate.tokens > 0;
+	link->hop_rate.tokens -= has_token;
+	spin_unlock(&link->hop_rate.lock);
+	return has_token;
+}
+
+/* Open one frame under the key of the link it came by, then call @done. */
+static void open_link_frame(struct hm_batch *batch, struct hm_link *link,
+			    void (*done)(struct hm_batch *batch))
+{
+	const struct hm_hdr *h = batch->frame[0].hdr;
+
+	batch->link = link;
+	batch->key = rcu_dereference(link->keys.by_phase[hm_hdr_seal_phase(h)]);
+	if (unlikely(!batch->key)) {
+		drop_rest(batch, link->counters, HUBMESH_DROP_RX_SEAL_NO_KEY);
+		return;
+	}
+	batch->done = done;
+	hm_batch_open(batch);
+}
+
+static void open_hop(struct hm_batch *batch, struct hm_link *link)
+{
+	if (unlikely(!take_hop_token(link))) {
+		drop_rest(batch, link->counters, HUBMESH_DROP_RX_HOP_RATE);
+		return;
+	}
+	open_link_frame(batch, link, accept_hop);
+}
+
+static void open_probe(struct hm_batch *batch, struct hm_link *link)
+{
+	const struct hm_hdr *h = batch->frame[0].hdr;
+
+	if (unlikely(!ether_addr_equal_unaligned(h->src, link->peer) ||
+		     !is_own_id(batch->hm, h->dst))) {
+		drop_rest(batch, link->counters, HUBMESH_DROP_RX_PROBE);
+		return;
+	}
+	open_link_frame(batch, link, accept_probe);
+}
+
+/* ---- 5. who it is for ------------------------------------------------------------------ */
+
+/* A packet whose good frames are alike; only for UNICAST more than one. */
+static void dispatch(struct hm_batch *batch, const struct hm_hdr *h, struct hm_link *from)
+{
+	u8 type = hm_hdr_type(h);
+
+	if (unlikely(type == HM_TYPE_PROBE)) {
+		open_probe(batch, from);
+		return;
+	}
+	if (unlikely(is_own_id(batch->hm, h->src))) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_RX_OWN_SOURCE);
+		return;
+	}
+	if (unlikely(type == HM_TYPE_HOP))
+		open_hop(batch, from);
+	else if (is_own_id(batch->hm, h->dst))
+		open_frames(batch, h);
+	else
+		relay(batch, from);
+}
+
+/* Each good frame goes on as a packet of its own. */
+static void split(struct hm_rx *rx, struct hm_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->frames; i++) {
+		const struct hm_frame *f = &batch->frame[i];
+		struct hm_batch *one;
+		struct sk_buff *skb;
+		struct hm_link *from;
+
+		if (f->why)
+			continue;
+		from = hm_link_by_index(rx->hm, ntohs(f->hdr->link_index));
+		skb = alloc_skb(HM_OUTER_ROOM + f->len, GFP_ATOMIC | __GFP_NOWARN);
+		one = hm_batch_new(rx->hm, 1);
+		if (unlikely(!from || !skb || !one)) {
+			hm_drop_count(rx->hm, NULL, HUBMESH_DROP_NO_MEMORY, 1);
+			kfree_skb(skb);
+			if (one)
+				hm_batch_free(one);
+			continue;
+		}
+		skb_reserve(skb, HM_OUTER_ROOM);
+		skb_put_data(skb, f->hdr, f->len);
+		skb->dev = batch->skb->dev;
+		one->skb = skb;
+		one->frames = 1;
+		one->frame[0] = *f;
+		one->frame[0].hdr = (struct hm_hdr *)skb->data;
+		one->frame[0].is_paged = false;
+		dispatch(one, one->frame[0].hdr, from);
+	}
+	consume_skb(batch->skb);
+	hm_batch_free(batch);
+}
+
+/* The first good frame, if all good frames are alike and may stay together. */
+static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned int good)
+{
+	const struct hm_hdr *first = NULL;
+	unsigned int i;
+
+	for (i = 0; i < batch->frames; i++) {
+		const struct hm_frame *f = &batch->frame[i];
+
+		if (unlikely(f->why))
+			continue;
+		if (!first)
+			first = f->hdr;
+		else if (!is_alike(first, f->hdr))
+			return NULL;
+	}
+	if (batch->frames > 1 &&
+	    (hm_hdr_type(first) != HM_TYPE_UNICAST ||
+	     (good != batch->frames && !is_own_id(batch->hm, first->dst))))
+		return NULL;
+	return first;
+}
+
+/**
+ * hm_udp_receive() - One UDP packet of one or many frames.
+ * @sk: our socket
+ * @skb: packet, from the UDP header on; consumed
+ *
+ * Context: RCU read side, BH disabled (encap_rcv).
+ * Return: 0 always: the packet is ours.
+ */
+int hm_udp_receive(struct sock *sk, struct sk_buff *skb)
+{
+	struct hm_rx rx = { .hm = rcu_dereference_sk_user_data(sk) };
+	const struct hm_hdr *first;
+	struct hm_batch *batch;
+	unsigned int good;
+
+	if (unlikely(!rx.hm)) {		/* the socket is closing */
+		kfree_skb(skb);
+		return 0;
+	}
+	if (unlikely(!netif_running(rx.hm->dev))) {
+		hm_drop_count(rx.hm, NULL, HUBMESH_DROP_RX_DEVICE_DOWN,
+			      skb_shinfo(skb)->gso_segs ?: 1);
+		kfree_skb(skb);
+		return 0;
+	}
+	batch = take_packet(rx.hm, skb);
+	if (unlikely(!batch))
+		return 0;
+	good = accept_frames(&rx, batch);
+	if (unlikely(!good)) {
+		kfree_skb(batch->skb);
+		hm_batch_free(batch);
+		return 0;
+	}
+	first = common_header(batch, good);
+	if (likely(first))
+		dispatch(batch, first, rx.from);
+	else
+		split(&rx, batch);
+	return 0;
+}

@@ -1,0 +1,953 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: transmit: from mesh0 into the mesh
+ *
+ * hm_xmit() takes one inner frame or GSO super-frame from the stack, finds the
+ * hub it is for (hub id, fdb, or every hub), and has it sealed:
+ *
+ *   single frame   sealed where it is, if the buffer is ours alone and has
+ *                  room; else copied once, into a packet of its own
+ *   GSO            cut here: every segment is copied once, payload checksummed
+ *                  on the way, from the fragments into one fresh run of pages
+ *                  laid out frame after frame, which is one UDP super-packet
+ *
+ * then tx_sealed() sends the packet to the next hop through hm_hop_send(), the
+ * point where relayed frames join.
+ *
+ * A hub without a seal key: frames of the control port leave as HOP frames,
+ * under the link's key, so that two hubs can make keys at all; others wait in
+ * hub->held, and meshd is told that a session is needed.
+ *
+ * A pointer into an skb never outlives the function that made it, frames of a
+ * batch excepted: nothing reallocates a packet between the filling of its batch
+ * and hm_hop_send().
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+#include <net/dsfield.h>
+#include <net/icmp.h>
+#include <net/ip6_checksum.h>
+#include "carrier.h"
+#include "compat.h"
+#include "datapath.h"
+#include "event.h"
+#include "main.h"
+#include "seal.h"
+
+/* A page fragment the allocator can serve without falling back. */
+#define HM_CHUNK_BYTES	PAGE_FRAG_CACHE_MAX_SIZE
+/* A super-packet with every header must stay below 64 KiB, Ethernet included. */
+#define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
+#define HM_SUPER_FRAMES	64		/* UDP_MAX_SEGMENTS of 6.1 */
+#define HM_SUPER_FRAGS	16
+/* Inner headers that the frame's class and the control port are read from. */
+#define HM_INNER_LOOK							\
+	((unsigned int)(ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr)))
+
+/**
+ * struct hm_tx - where an inner frame goes and how
+ * @hm: device
+ * @hub: hub it is sealed for, NULL for HOP frames
+ * @link: first hop
+ * @key: key it is sealed with
+ * @hdr: header of its frames, counter and hop fields excepted
+ * @flow: flow entropy
+ * @dsfield: outer DS byte
+ */
+struct hm_tx {
+	struct hm_device *hm;
+	struct hm_hub *hub;
+	struct hm_link *link;
+	struct hm_key *key;
+	struct hm_hdr hdr;
+	u16 flow;
+	u8 dsfield;
+};
+
+static void tx_refuse(struct hm_device *hm, struct hm_counters __percpu *owner,
+		      struct sk_buff *skb, enum hubmesh_drop why)
+{
+	hm_drop_count(hm, owner, why, 1);
+	kfree_skb(skb);
+}
+
+/* Count @n frames that got as far as having a key and a link. */
+static void tx_count_drop(const struct hm_tx *tx, enum hubmesh_drop why, unsigned int n)
+{
+	hm_drop_count(tx->hm, tx->hub ? tx->hub->counters : tx->link->counters, why, n);
+}
+
+/* ---- numbers -------------------------------------------------------------- */
+
+/* Claim @n numbers that nobody has used; the first, or 0 if there are no more. */
+static u64 claim_numbers(atomic64_t *last, unsigned int n, u64 hard)
+{
+	u64 end = atomic64_add_return(n, last);
+
+	return likely(end <= hard) ? end - n + 1 : 0;
+}
+
+static bool key_wants_successor(struct hm_key *key, u64 number, u64 soft)
+{
+	return unlikely(number >= soft) && !test_bit(0, &key->asked) &&
+	       !test_and_set_bit(0, &key->asked);
+}
+
+/* Seal counters for @n frames; 0 if the key is used up. */
+static u64 claim_counters(const struct hm_tx *tx, unsigned int n)
+{
+	u64 soft = min_t(u64, READ_ONCE(tx->hm->rekey_frames), HM_SEAL_FRAMES_SOFT);
+	u64 first = claim_numbers(&tx->key->lanes[tx->hdr.lane].counter, n,
+				  HM_SEAL_FRAMES_HARD);
+
+	if (unlikely(!first)) {
+		tx_count_drop(tx, HUBMESH_DROP_TX_KEY_EXHAUSTED, n);
+		return 0;
+	}
+	if (key_wants_successor(tx->key, first + n - 1, soft)) {
+		if (tx->hub)
+			hm_event_hub_key(tx->hub, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
+		else
+			hm_event_link_key(tx->link, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
+	}
+	return first;
+}
+
+/* ---- the hop ---------------------------------------------------------------- */
+
+enum hubmesh_drop hm_hop_send(struct hm_link *link, struct sk_buff *skb,
+			      struct hm_frame *frame, unsigned int n,
+			      u16 flow, u8 dsfield)
+{
+	struct hm_device *hm = link->hm;
+	struct hm_key *key = rcu_dereference(link->keys.tx);
+	__be16 remote_index = htons(READ_ONCE(link->remote_index));
+	enum hubmesh_drop why;
+	unsigned int i;
+	u64 seq, soft;
+
+	why = HUBMESH_DROP_TX_NO_LINK_KEY;
+	if (unlikely(!key))
+		goto drop;
+	seq = claim_numbers(&key->lanes[frame->hdr->lane].hop_seq, n, HM_HOP_SEQ_HARD);
+	why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
+	if (unlikely(!seq))
+		goto drop;
+	soft = min_t(u64, READ_ONCE(hm->rekey_frames), HM_HOP_SEQ_SOFT);
+	if (key_wants_successor(key, seq + n - 1, soft))
+		hm_event_link_key(link, key->phase, HUBMESH_EVENT_KEY_NEEDED);
+	for (i = 0; i < n; i++)
+		hm_hop_stamp(frame[i].hdr, key, remote_index, seq + i);
+	return hm_carrier_xmit(link, skb, flow, dsfield);
+
+drop:
+	hm_drop_count(hm, link->counters, why, n);
+	kfree_skb(skb);
+	return why;
+}
+
+/* Every frame of a packet is sealed (batch->done of everything we send). */
+static void tx_sealed(struct hm_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->frames; i++)
+		if (unlikely(batch->frame[i].why))
+			break;
+	if (unlikely(i < batch->frames || !batch->link)) {
+		hm_drop_count(batch->hm, NULL, HUBMESH_DROP_CRYPTO, batch->frames);
+		kfree_skb(batch->skb);
+	} else {
+		hm_count_tx(batch->hm->counters, batch->frames, batch->skb->len);
+		if (batch->hub)
+			hm_count_tx(batch->hub->counters, batch->frames, batch->skb->len);
+		hm_hop_send(batch->link, batch->skb, batch->frame, batch->frames,
+			    batch->flow, batch->dsfield);
+	}
+	hm_batch_free(batch);
+}
+
+/* ---- one frame -------------------------------------------------------------- */
+
+static unsigned int frame_len_of(unsigned int inner_len)
+{
+	return HM_HDR_LEN + HM_ZONE_LEN + inner_len + HM_SEAL_TAG_LEN;
+}
+
+/* Header and zone in front of the inner frame. */
+static void write_header(struct hm_hdr *h, const struct hm_tx *tx, u64 counter)
+{
+	memcpy(h, &tx->hdr, HM_HDR_LEN);
+	h->counter = cpu_to_be64(counter);
+	memset(h + 1, 0, HM_ZONE_LEN);
+}
+
+static struct hm_batch *tx_batch_new(const struct hm_tx *tx, struct sk_buff *skb,
+				     unsigned int frames)
+{
+	struct hm_batch *batch = hm_batch_new(tx->hm, frames);
+
+	if (unlikely(!batch))
+		return NULL;
+	batch->hub = tx->hub;
+	batch->link = tx->link;
+	batch->key = tx->key;
+	batch->skb = skb;
+	batch->done = tx_sealed;
+	batch->flow = tx->flow;
+	batch->dsfield = tx->dsfield;
+	batch->frames = frames;
+	return batch;
+}
+
+/* Complete the checksum the stack left to the device.  @start: CHECKSUM_PARTIAL
+ * offsets count from the inner frame's first byte. */
+static bool fill_checksum(const struct sk_buff *skb, int start, u8 *inner, unsigned int len)
+{
+	unsigned int at = start + skb->csum_offset;
+	__sum16 sum;
+
+	if (unlikely(start < 0 || at + sizeof(sum) > len))
+		return false;
+	sum = csum_fold(csum_partial(inner + start, len - start, 0)) ?: CSUM_MANGLED_0;
+	put_unaligned(sum, (__sum16 *)(inner + at));
+	return true;
+}
+
+/* May the frame be sealed in its own buffer? */
+static bool can_seal_in_place(const struct sk_buff *skb)
+{
+	return !skb_is_nonlinear(skb) && !skb_cloned(skb) &&
+	       skb_headroom(skb) >= HM_HDR_LEN + HM_ZONE_LEN + HM_OUTER_ROOM &&
+	       skb_tailroom(skb) >= HM_SEAL_TAG_LEN;
+}
+
+/* A fresh packet with a copy of the inner frame at its place in it. */
+static struct sk_buff *copy_inner(const struct sk_buff *skb)
+{
+	struct sk_buff *out;
+
+	out = alloc_skb(HM_OUTER_ROOM + frame_len_of(skb->len), GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!out))
+		return NULL;
+	skb_reserve(out, HM_OUTER_ROOM + HM_HDR_LEN + HM_ZONE_LEN);
+	if (unlikely(skb_copy_bits(skb, 0, __skb_put(out, skb->len), skb->len))) {
+		kfree_skb(out);
+		return NULL;
+	}
+	skb_copy_hash(out, skb);
+	out->priority = skb->priority;
+	return out;
+}
+
+/*
+ * Seal one frame.  @skb is left alone unless @may_take, then it is consumed
+ * and perhaps used.
+ */
+static void tx_single(const struct hm_tx *tx, struct sk_buff *skb, bool may_take)
+{
+	enum hubmesh_drop why = HUBMESH_DROP_NO_MEMORY;
+	int csum_start = -1;
+	struct sk_buff *out = skb;
+	struct hm_batch *batch;
+	u64 counter;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		csum_start = skb_checksum_start_offset(skb);
+	if (!may_take || !can_seal_in_place(skb)) {
+		out = copy_inner(skb);
+		if (unlikely(!out))
+			goto drop;
+	}
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    unlikely(!fill_checksum(skb, csum_start, out->data, out->len))) {
+		why = HUBMESH_DROP_TX_MALFORMED;
+		goto drop;
+	}
+	batch = tx_batch_new(tx, out, 1);
+	if (unlikely(!batch))
+		goto drop;
+	counter = claim_counters(tx, 1);
+	if (unlikely(!counter)) {
+		hm_batch_free(batch);
+		goto free;
+	}
+	__skb_put(out, HM_SEAL_TAG_LEN);
+	batch->frame[0].hdr = __skb_push(out, HM_HDR_LEN + HM_ZONE_LEN);
+	batch->frame[0].len = out->len;
+	batch->frame[0].why = 0;
+	write_header(batch->frame[0].hdr, tx, counter);
+	if (may_take && out != skb)
+		consume_skb(skb);
+	hm_batch_seal(batch);
+	return;
+
+drop:
+	tx_count_drop(tx, why, 1);
+free:
+	if (out != skb)
+		kfree_skb(out);
+	if (may_take)
+		kfree_skb(skb);
+}
+
+/* ---- GSO ---------------------------------------------------------------------- */
+
+/**
+ * struct hm_segmenter - cuts one GSO frame of TCP or UDP
+ * @skb: the frame; its headers are linear
+ * @l3: offset of the IP header
+ * @l4: offset of the TCP or UDP header
+ * @hdr_len: length of all headers, repeated in every segment
+ * @mss: payload of every segment but the last
+ * @left: payload not yet taken
+ * @index: segments taken
+ * @frag: fragment the payload goes on in, -1 for the linear part
+ * @off: offset in that fragment, or from skb->data
+ * @is_v6: IPv6, else IPv4
+ * @is_tcp: TCP, else UDP
+ * @is_fixed_id: segments keep the IPv4 id instead of counting up
+ */
+struct hm_segmenter {
+	const struct sk_buff *skb;
+	unsigned int l3, l4, hdr_len, mss, left, index;
+	int frag;
+	unsigned int off;
+	bool is_v6, is_tcp, is_fixed_id;
+};
+
+#define HM_GSO_SIMPLE (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_UDP_L4 |	\
+		       SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | SKB_GSO_DODGY)
+
+/* Is the IP header at @l3 what gso_type says, and complete? */
+static bool segmenter_check_ip(const struct hm_segmenter *s, const u8 *data)
+{
+	u8 proto = s->is_tcp ? IPPROTO_TCP : IPPROTO_UDP;
+
+	if (s->is_v6) {
+		const struct ipv6hdr *ip6h = (const struct ipv6hdr *)(data + s->l3);
+
+		return s->l4 == s->l3 + sizeof(*ip6h) && ip6h->version == 6 &&
+		       ip6h->nexthdr == proto;
+	} else {
+		const struct iphdr *iph = (const struct iphdr *)(data + s->l3);
+
+		return s->l4 >= s->l3 + sizeof(*iph) && iph->version == 4 &&
+		       s->l4 == s->l3 + iph->ihl * 4 && iph->protocol == proto;
+	}
+}
+
+/* Return: false if the frame is not of the plain kind; the stack cuts it then. */
+static bool segmenter_init(struct hm_segmenter *s, struct sk_buff *skb)
+{
+	unsigned int type = skb_shinfo(skb)->gso_type;
+	const struct tcphdr *th;
+
+	if (IS_ENABLED(CONFIG_HIGHMEM) || type & ~HM_GSO_SIMPLE || skb->encapsulation ||
+	    skb_has_frag_list(skb) || !skb_transport_header_was_set(skb))
+		return false;
+	s->skb = skb;
+	s->l3 = skb_network_offset(skb);
+	s->l4 = skb_transport_offset(skb);
+	s->is_tcp = type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6);
+	s->is_v6 = s->is_tcp ? type & SKB_GSO_TCPV6 : skb->protocol == htons(ETH_P_IPV6);
+	s->is_fixed_id = type & SKB_GSO_TCP_FIXEDID;
+	s->hdr_len = s->l4 + (s->is_tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr));
+	if (s->l3 < ETH_HLEN || s->l4 <= s->l3 || s->hdr_len > skb_headlen(skb))
+		return false;
+	if (s->is_tcp) {
+		th = (const struct tcphdr *)(skb->data + s->l4);
+		if (th->doff < 5)
+			return false;
+		s->hdr_len = s->l4 + th->doff * 4;
+	}
+	if (s->hdr_len > skb_headlen(skb) || s->hdr_len >= skb->len ||
+	    !segmenter_check_ip(s, skb->data))
+		return false;
+	s->mss = skb_shinfo(skb)->gso_size;
+	s->left = skb->len - s->hdr_len;
+	s->index = 0;
+	s->frag = -1;
+	s->off = s->hdr_len;
+	return s->mss != 0;
+}
+
+/* Copy the next @len bytes of payload and sum them. */
+static __wsum segmenter_copy(struct hm_segmenter *s, u8 *to, unsigned int len)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(s->skb);
+	unsigned int done = 0, n, size;
+	__wsum sum = 0, part;
+	const u8 *from;
+
+	while (done < len) {
+		if (s->frag < 0) {
+			from = s->skb->data;
+			size = skb_headlen(s->skb);
+		} else {
+			from = skb_frag_address(&shinfo->frags[s->frag]);
+			size = skb_frag_size(&shinfo->frags[s->frag]);
+		}
+		if (s->off == size) {
+			s->frag++;
+			s->off = 0;
+			continue;
+		}
+		n = min(len - done, size - s->off);
+		part = csum_partial_copy_nocheck(from + s->off, to + done, n);
+		sum = csum_block_add(sum, part, done);
+		s->off += n;
+		done += n;
+	}
+	s->left -= len;
+	return sum;
+}
+
+static void segment_finish_ip(const struct hm_segmenter *s, u8 *inner, unsigned int len)
+{
+	if (s->is_v6) {
+		struct ipv6hdr *ip6h = (struct ipv6hdr *)(inner + s->l3);
+
+		ip6h->payload_len = htons(len - s->l3 - sizeof(*ip6h));
+	} else {
+		struct iphdr *iph = (struct iphdr *)(inner + s->l3);
+
+		iph->tot_len = htons(len - s->l3);
+		if (!s->is_fixed_id)
+			iph->id = htons(ntohs(iph->id) + s->index);
+		ip_send_check(iph);
+	}
+}
+
+static __sum16 segment_checksum(const struct hm_segmenter *s, const u8 *inner,
+				unsigned int l4_len, u8 proto, __wsum sum)
+{
+	if (s->is_v6) {
+		const struct ipv6hdr *ip6h = (const struct ipv6hdr *)(inner + s->l3);
+
+		return csum_ipv6_magic(&ip6h->saddr, &ip6h->daddr, l4_len, proto, sum);
+	} else {
+		const struct iphdr *iph = (const struct iphdr *)(inner + s->l3);
+
+		return csum_tcpudp_magic(iph->saddr, iph->daddr, l4_len, proto, sum);
+	}
+}
+
+/* Write the next segment, an inner frame with right checksums, to @inner. */
+static unsigned int segmenter_next(struct hm_segmenter *s, u8 *inner)
+{
+	unsigned int payload = min(s->mss, s->left), len = s->hdr_len + payload;
+	bool is_last = payload == s->left;
+	__wsum sum;
+
+	memcpy(inner, s->skb->data, s->hdr_len);
+	sum = segmenter_copy(s, inner + s->hdr_len, payload);
+	segment_finish_ip(s, inner, len);
+	if (s->is_tcp) {
+		struct tcphdr *th = (struct tcphdr *)(inner + s->l4);
+
+		th->seq = htonl(ntohl(th->seq) + s->index * s->mss);
+		if (!is_last)
+			th->fin = th->psh = 0;
+		if (s->index)
+			th->cwr = 0;
+		th->check = 0;
+		sum = csum_partial(th, s->hdr_len - s->l4, sum);
+		th->check = segment_checksum(s, inner, len - s->l4, IPPROTO_TCP, sum);
+	} else {
+		struct udphdr *uh = (struct udphdr *)(inner + s->l4);
+
+		uh->len = htons(len - s->l4);
+		uh->check = 0;
+		sum = csum_partial(uh, sizeof(*uh), sum);
+		uh->check = segment_checksum(s, inner, len - s->l4, IPPROTO_UDP, sum) ?:
+			    CSUM_MANGLED_0;
+	}
+	s->index++;
+	return len;
+}
+
+/*
+ * Give @skb room for up to @frames frames, whole frames to a fragment, the
+ * last one @last_len long.  Return: frames there is room for.
+ */
+static unsigned int super_add_pages(struct sk_buff *skb, struct hm_frame *frame,
+				    unsigned int frames, unsigned int frame_len,
+				    unsigned int last_len)
+{
+	unsigned int most = max(HM_CHUNK_BYTES / frame_len, 1U), n, i, bytes, done = 0;
+	struct page *page;
+	u8 *p;
+
+	while (done < frames && skb_shinfo(skb)->nr_frags < HM_SUPER_FRAGS) {
+		n = min(frames - done, most);
+		p = napi_alloc_frag(n * frame_len);
+		if (unlikely(!p)) {	/* no run of pages that long: try half */
+			if (n == 1)
+				break;
+			most = n / 2;
+			continue;
+		}
+		for (i = 0; i < n; i++) {
+			frame[done + i].hdr = (struct hm_hdr *)(p + i * frame_len);
+			frame[done + i].len = frame_len;
+			frame[done + i].why = 0;
+		}
+		done += n;
+		bytes = n * frame_len;
+		if (done == frames) {
+			frame[done - 1].len = last_len;
+			bytes -= frame_len - last_len;
+		}
+		page = virt_to_head_page(p);
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
+				p - (u8 *)page_address(page), bytes, n * frame_len);
+	}
+	return done;
+}
+
+/* One super-packet from the next segments.  Return: false if there is no memory. */
+static bool tx_super(const struct hm_tx *tx, struct hm_segmenter *s)
+{
+	unsigned int frame_len = frame_len_of(s->hdr_len + s->mss);
+	unsigned int segs = DIV_ROUND_UP(s->left, s->mss);
+	unsigned int frames = min3(segs, HM_SUPER_BYTES / frame_len, (unsigned int)HM_SUPER_FRAMES);
+	unsigned int last_len = frame_len, i;
+	struct hm_batch *batch;
+	struct sk_buff *out;
+	u64 counter;
+
+	if (frames == segs)
+		last_len = frame_len_of(s->hdr_len + s->left - (segs - 1) * s->mss);
+	out = alloc_skb(HM_OUTER_ROOM, GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!out))
+		return false;
+	skb_reserve(out, HM_OUTER_ROOM);
+	batch = tx_batch_new(tx, out, frames);
+	if (unlikely(!batch))
+		goto free;
+	batch->frames = super_add_pages(out, batch->frame, frames, frame_len, last_len);
+	if (unlikely(!batch->frames))
+		goto free;
+	counter = claim_counters(tx, batch->frames);
+	if (unlikely(!counter))
+		goto free;
+	for (i = 0; i < batch->frames; i++) {
+		struct hm_frame *f = &batch->frame[i];
+
+		write_header(f->hdr, tx, counter + i);
+		segmenter_next(s, hm_sealed_part(f) + HM_ZONE_LEN);
+	}
+	if (batch->frames > 1) {
+		skb_shinfo(out)->gso_size = frame_len;
+		skb_shinfo(out)->gso_segs = batch->frames;
+		skb_shinfo(out)->gso_type = HM_GSO_TYPE;
+	}
+	skb_copy_hash(out, s->skb);
+	out->priority = s->skb->priority;
+	hm_batch_seal(batch);
+	return true;
+
+free:
+	if (batch)
+		hm_batch_free(batch);
+	kfree_skb(out);
+	return false;
+}
+
+/* A GSO frame we cannot cut ourselves: the stack does, we seal one by one. */
+static void tx_gso_by_stack(const struct hm_tx *tx, struct sk_buff *skb)
+{
+	struct sk_buff *segs, *next;
+
+	segs = skb_gso_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA);
+	if (IS_ERR_OR_NULL(segs)) {
+		tx_count_drop(tx, HUBMESH_DROP_TX_MALFORMED, 1);
+		return;
+	}
+	skb_list_walk_safe(segs, segs, next) {
+		skb_mark_not_on_list(segs);
+		tx_single(tx, segs, true);
+	}
+}
+
+/* Leaves @skb alone, though it may be cut into pieces that share its data. */
+static void tx_gso(const struct hm_tx *tx, struct sk_buff *skb)
+{
+	struct hm_segmenter s;
+
+	if (unlikely(!segmenter_init(&s, skb))) {
+		tx_gso_by_stack(tx, skb);
+		return;
+	}
+	while (s.left) {
+		if (unlikely(!tx_super(tx, &s))) {
+			tx_count_drop(tx, HUBMESH_DROP_NO_MEMORY, DIV_ROUND_UP(s.left, s.mss));
+			return;
+		}
+	}
+}
+
+/* ---- what a frame is ------------------------------------------------------------ */
+
+/* Class: DSCP class selector, VLAN priority, else what the stack gave it. */
+static u8 inner_class(const struct sk_buff *skb)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
+	unsigned int at = ETH_HLEN;
+	__be16 proto = eth->h_proto;
+
+	if (proto == htons(ETH_P_8021Q) && skb_headlen(skb) >= VLAN_ETH_HLEN) {
+		const struct vlan_ethhdr *veth = (const struct vlan_ethhdr *)skb->data;
+
+		return ntohs(veth->h_vlan_TCI) >> VLAN_PRIO_SHIFT;
+	}
+	if (proto == htons(ETH_P_IP) && skb_headlen(skb) >= at + sizeof(struct iphdr))
+		return ((const struct iphdr *)(skb->data + at))->tos >> 5;
+	if (proto == htons(ETH_P_IPV6) && skb_headlen(skb) >= at + sizeof(struct ipv6hdr))
+		return ipv6_get_dsfield((const struct ipv6hdr *)(skb->data + at)) >> 5;
+	return min_t(u32, skb->priority, 7);
+}
+
+static bool inner_fits(const struct sk_buff *skb, unsigned int frame_max)
+{
+	unsigned int headers = frame_len_of(0);
+
+	if (unlikely(frame_max < headers))
+		return false;
+	frame_max = min_t(unsigned int, frame_max, HM_FRAME_MAX) - headers;
+	return skb_is_gso(skb) ? skb_gso_validate_mac_len(skb, frame_max) :
+				 skb->len <= frame_max;
+}
+
+/* Tell the inner sender what fits; counts the drop, leaves @skb alone. */
+static void tx_too_big(const struct hm_tx *tx, struct sk_buff *skb, unsigned int frame_max)
+{
+	unsigned int mtu = 0, headers = frame_len_of(ETH_HLEN);
+
+	hm_drop_count(tx->hm, tx->link->counters, HUBMESH_DROP_TX_MTU,
+		      skb_shinfo(skb)->gso_segs ?: 1);
+	if (frame_max > headers)
+		mtu = frame_max - headers;
+	if (skb->protocol == htons(ETH_P_IP)) {
+		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
+			      htonl(max_t(unsigned int, mtu, 576)));
+#if IS_ENABLED(CONFIG_IPV6)
+	} else if (skb->protocol == htons(ETH_P_IPV6)) {
+		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0,
+				max_t(unsigned int, mtu, IPV6_MIN_MTU));
+#endif
+	}
+}
+
+/* Refuse, with ICMP, what would not fit the underlay. */
+static bool tx_fits(const struct hm_tx *tx, struct sk_buff *skb)
+{
+	unsigned int frame_max;
+
+	if (likely(inner_fits(skb, READ_ONCE(tx->link->frame_max))))
+		return true;
+	frame_max = hm_carrier_frame_max(tx->link);
+	if (inner_fits(skb, frame_max))
+		return true;
+	tx_too_big(tx, skb, frame_max);
+	return false;
+}
+
+/* ---- to one hub ------------------------------------------------------------------- */
+
+/* First hop towards @hub.  Return: 0 or why there is none. */
+static enum hubmesh_drop select_link(const struct hm_hub *hub, u16 flow, struct hm_link **link)
+{
+	const struct hm_nexthops *nh = rcu_dereference(hub->nexthops);
+
+	if (unlikely(!nh || (!nh->count && !nh->backup)))
+		return HUBMESH_DROP_TX_NO_ROUTE;
+	*link = hm_nexthops_select(nh, flow);
+	return likely(*link) ? 0 : HUBMESH_DROP_TX_LINK_DOWN;
+}
+
+static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, u8 class)
+{
+	struct hm_hdr *h = &tx->hdr;
+
+	h->ver_type = HM_WIRE_VERSION << 4 | type;
+	h->hop_ttl = READ_ONCE(tx->hm->ttl);
+	h->class_phase = class << HM_CLASS_SHIFT | tx->key->phase << HM_SEAL_PHASE_SHIFT;
+	h->lane = type == HM_TYPE_HOP ? 0 : tx->flow & (HM_LANES - 1);
+	h->link_index = 0;
+	h->flow = htons(tx->flow);
+	memcpy(h->dst, hub->id, HM_HUB_ID_LEN);
+	memcpy(h->src, hm_own_id(tx->hm), HM_HUB_ID_LEN);
+	h->hop_seq = 0;
+	h->counter = 0;
+	h->hop_tag = 0;
+}
+
+/* Seal and send.  @skb is consumed if @may_take, else left alone. */
+static void tx_seal(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
+		    struct sk_buff *skb, bool may_take)
+{
+	u8 class = inner_class(skb);
+
+	tx->dsfield = class << 5;
+	tx_fill_header(tx, hub, type, class);
+	if (unlikely(!tx_fits(tx, skb)))
+		goto out;
+	if (!skb_is_gso(skb)) {
+		tx_single(tx, skb, may_take);
+		return;
+	}
+	tx_gso(tx, skb);
+out:
+	if (may_take)
+		consume_skb(skb);
+}
+
+static u16 flow_of(struct sk_buff *skb)
+{
+	u32 hash = skb_get_hash(skb);
+
+	return hash ^ hash >> 16;
+}
+
+static void ask_for_session(struct hm_hub *hub)
+{
+	unsigned long asked_at = READ_ONCE(hub->asked_at);
+
+	if (asked_at && time_before(jiffies, asked_at + msecs_to_jiffies(HM_NEED_SESSION_MS)))
+		return;
+	/* One of several CPUs asks. */
+	if (cmpxchg(&hub->asked_at, asked_at, jiffies ?: 1) == asked_at)
+		hm_event_need_session(hub);
+}
+
+/* No seal key yet: keep a few frames, and say that a session is needed. */
+static void hold(struct hm_hub *hub, struct sk_buff *skb)
+{
+	ask_for_session(hub);
+	if (skb_queue_len_lockless(&hub->held) >= HM_HOLD_FRAMES_MAX) {
+		tx_refuse(hub->hm, hub->counters, skb, HUBMESH_DROP_TX_NO_SESSION);
+		return;
+	}
+	skb_dst_drop(skb);	/* may not be counted */
+	skb_queue_tail(&hub->held, skb);
+	queue_delayed_work(hm_wq, &hub->hold_work, msecs_to_jiffies(HM_HOLD_MS));
+	/* A key that came into use since the caller looked may have missed it. */
+	if (unlikely(rcu_access_pointer(hub->keys.tx)))
+		hm_release_held(hub);
+}
+
+/* Frames of the control port, while there is no seal: sealed hop by hop. */
+static void tx_hop(struct hm_tx *tx, struct hm_hub *hub, struct sk_buff *skb)
+{
+	enum hubmesh_drop why = select_link(hub, tx->flow, &tx->link);
+
+	if (unlikely(why)) {
+		tx_refuse(tx->hm, hub->counters, skb, why);
+		return;
+	}
+	tx->key = rcu_dereference(tx->link->keys.tx);
+	if (unlikely(!tx->key)) {
+		tx_refuse(tx->hm, tx->link->counters, skb, HUBMESH_DROP_TX_NO_LINK_KEY);
+		return;
+	}
+	tx->hub = NULL;
+	tx_seal(tx, hub, HM_TYPE_HOP, skb, true);
+}
+
+/* Unicast to a known hub; consumes @skb. */
+static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
+{
+	struct hm_tx tx = { .hm = hub->hm, .hub = hub, .flow = flow_of(skb) };
+	enum hubmesh_drop why;
+
+	tx.key = rcu_dereference(hub->keys.tx);
+	if (unlikely(!tx.key)) {
+		if (hm_is_control_frame(hub->hm, skb->data, skb_headlen(skb), hub->id))
+			tx_hop(&tx, hub, skb);
+		else
+			hold(hub, skb);
+		return;
+	}
+	why = select_link(hub, tx.flow, &tx.link);
+	if (unlikely(why)) {
+		tx_refuse(hub->hm, hub->counters, skb, why);
+		return;
+	}
+	if (unlikely(!rcu_access_pointer(tx.link->keys.tx))) {
+		tx_refuse(hub->hm, tx.link->counters, skb, HUBMESH_DROP_TX_NO_LINK_KEY);
+		return;
+	}
+	tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, true);
+}
+
+/* Broadcast, multicast, unknown unicast: a copy to every hub with a seal. */
+static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
+{
+	struct hm_tx tx = { .hm = hm, .flow = flow_of(skb) };
+	unsigned int bucket, copies = 0, beyond = 0;
+	struct hm_hub *hub;
+
+	hm_for_each_hub(hm, bucket, hub) {
+		tx.hub = hub;
+		tx.key = rcu_dereference(hub->keys.tx);
+		if (!tx.key || select_link(hub, tx.flow, &tx.link))
+			continue;
+		if (copies == HM_FLOOD_HUBS_MAX) {
+			beyond++;
+			continue;
+		}
+		copies++;
+		tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, false);
+	}
+	if (beyond)
+		hm_drop_count(hm, NULL, HUBMESH_DROP_TX_FLOOD_LIMIT, beyond);
+	if (copies) {
+		consume_skb(skb);
+		return;
+	}
+	tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_NO_HUB);
+}
+
+/**
+ * hm_xmit() - Send what the stack gives to the mesh interface.
+ * @skb: inner Ethernet frame, or GSO super-frame; consumed
+ * @dev: mesh interface
+ *
+ * Context: BH disabled.
+ * Return: NETDEV_TX_OK always; drops are counted.
+ */
+netdev_tx_t hm_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct hm_device *hm = netdev_priv(dev);
+	const struct ethhdr *eth;
+	struct hm_hub *hub;
+
+	rcu_read_lock();
+	/* Headers first: what looks at them takes no pointer across this. */
+	if (unlikely(!pskb_may_pull(skb, min(skb->len, HM_INNER_LOOK)) || skb->len < ETH_HLEN)) {
+		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_MALFORMED);
+		goto out;
+	}
+	eth = (const struct ethhdr *)skb->data;
+	hub = NULL;
+	if (likely(!is_multicast_ether_addr(eth->h_dest))) {
+		hub = hm_hub_by_id(hm, eth->h_dest);
+		if (!hub)
+			hub = hm_fdb_lookup(hm, eth->h_dest);
+	}
+	if (likely(hub))
+		tx_to_hub(hub, skb);
+	else
+		tx_flood(hm, skb);
+out:
+	rcu_read_unlock();
+	return NETDEV_TX_OK;
+}
+
+/* ---- held frames and control frames ----------------------------------------------- */
+
+void hm_release_held(struct hm_hub *hub)
+{
+	struct sk_buff *skb;
+
+	cancel_delayed_work(&hub->hold_work);
+	local_bh_disable();
+	rcu_read_lock();
+	while (rcu_access_pointer(hub->keys.tx) && (skb = skb_dequeue(&hub->held)))
+		tx_to_hub(hub, skb);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+void hm_drop_held(struct hm_hub *hub)
+{
+	struct sk_buff *skb;
+
+	local_bh_disable();
+	while ((skb = skb_dequeue(&hub->held)))
+		tx_refuse(hub->hm, hub->counters, skb, HUBMESH_DROP_TX_NO_SESSION);
+	local_bh_enable();
+}
+
+void hm_hold_expired(struct work_struct *work)
+{
+	hm_drop_held(container_of(to_delayed_work(work), struct hm_hub, hold_work));
+}
+
+bool hm_is_control_frame(const struct hm_device *hm, const u8 *inner, unsigned int len,
+			 const u8 *id)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)inner;
+	const struct ipv6hdr *ip6h = (const struct ipv6hdr *)(eth + 1);
+	const struct tcphdr *th = (const struct tcphdr *)(ip6h + 1);
+	__be16 port = htons(READ_ONCE(hm->control_port));
+
+	if (len < sizeof(*eth) + sizeof(*ip6h) + sizeof(*th))
+		return false;
+	/* nexthdr TCP: no extension header, so not a fragment either */
+	return ether_addr_equal_unaligned(eth->h_dest, id) &&
+	       eth->h_proto == htons(ETH_P_IPV6) && ip6h->version == 6 &&
+	       ip6h->nexthdr == IPPROTO_TCP &&
+	       (th->source == port || th->dest == port);
+}
+
+/* ---- HOP and PROBE frames ------------------------------------------------------------ */
+
+static void link_sealed(struct hm_batch *batch)
+{
+	if (unlikely(batch->frame[0].why || !batch->link)) {
+		hm_drop_count(batch->hm, NULL, HUBMESH_DROP_CRYPTO, 1);
+		kfree_skb(batch->skb);
+	} else {
+		hm_hop_send(batch->link, batch->skb, batch->frame, 1,
+			    batch->flow, batch->dsfield);
+	}
+	hm_batch_free(batch);
+}
+
+void hm_link_seal_send(struct hm_link *link, struct sk_buff *skb)
+{
+	struct hm_hdr *h = (struct hm_hdr *)skb->data;
+	struct hm_tx tx = { .hm = link->hm, .link = link };
+	enum hubmesh_drop why = HUBMESH_DROP_TX_NO_LINK_KEY;
+	struct hm_batch *batch;
+	u64 counter;
+
+	tx.flow = ntohs(h->flow);
+	tx.dsfield = hm_hdr_class(h) << 5;
+	tx.key = rcu_dereference(link->keys.tx);
+	if (unlikely(!tx.key))
+		goto drop;
+	why = HUBMESH_DROP_NO_MEMORY;
+	batch = tx_batch_new(&tx, skb, 1);
+	if (unlikely(!batch))
+		goto drop;
+	batch->done = link_sealed;
+	counter = claim_counters(&tx, 1);
+	if (unlikely(!counter)) {
+		hm_batch_free(batch);
+		kfree_skb(skb);
+		return;
+	}
+	h->lane = 0;
+	h->class_phase = (h->class_phase & ~HM_SEAL_PHASE_MASK) |
+			 tx.key->phase << HM_SEAL_PHASE_SHIFT;
+	h->counter = cpu_to_be64(counter);
+	batch->frame[0].hdr = h;
+	batch->frame[0].len = skb->len;
+	batch->frame[0].why = 0;
+	hm_batch_seal(batch);
+	return;
+
+drop:
+	tx_count_drop(&tx, why, 1);
+	kfree_skb(skb);
+}
