@@ -294,6 +294,7 @@ static void hm_setup(struct net_device *dev)
 	hm_dev_set_lltx(dev);
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	netif_keep_dst(dev);	/* icmp_ndo_send() answers by the packet's route */
 	dev->needed_headroom = HM_NEEDED_HEADROOM;
 	dev->needed_tailroom = HM_SEAL_TAG_LEN;
 	dev->mtu = HM_MTU_DEFAULT;
@@ -402,28 +403,46 @@ static void apply_settings(struct hm_device *hm, const struct hm_device_config *
 	}
 }
 
-/* With a new id the device is down, and then changing the port cannot fail. */
-static int configure_locked(struct hm_device *hm, const struct hm_device_config *cfg,
-			    struct netlink_ext_ack *extack)
+/* Through the core, which tells everybody and asks hm_set_mac_address() again. */
+static int change_id(struct hm_device *hm, const u8 *id, struct netlink_ext_ack *extack)
 {
+	struct sockaddr sa = { .sa_family = ARPHRD_ETHER };
 	int ret;
 
-	if (hm->dead) {
+	mutex_lock(&hm->lock);
+	ret = check_new_id(hm, id, extack);
+	mutex_unlock(&hm->lock);
+	if (ret)
+		return ret;
+	memcpy(sa.sa_data, id, HM_HUB_ID_LEN);
+	return dev_set_mac_address(hm->dev, &sa, extack);
+}
+
+/*
+ * The id goes first: it changes only while the device is down, and then nothing
+ * after it can fail.  So a refusal has changed nothing.
+ */
+static int configure_rtnl(struct hm_device *hm, const struct hm_device_config *cfg,
+			  struct netlink_ext_ack *extack)
+{
+	int ret = 0;
+
+	ASSERT_RTNL();
+	if (READ_ONCE(hm->dead)) {
 		NL_SET_ERR_MSG(extack, "the device is being removed");
 		return -ENODEV;
 	}
-	if (cfg->set & BIT(HUBMESH_A_DEVICE_ID)) {
-		ret = check_new_id(hm, cfg->id, extack);
-		if (ret)
-			return ret;
-	}
-	if (cfg->set & BIT(HUBMESH_A_DEVICE_PORT)) {
+	if (cfg->set & BIT(HUBMESH_A_DEVICE_ID))
+		ret = change_id(hm, cfg->id, extack);
+	if (ret)
+		return ret;
+	mutex_lock(&hm->lock);
+	if (cfg->set & BIT(HUBMESH_A_DEVICE_PORT))
 		ret = change_port(hm, cfg->port, extack);
-		if (ret)
-			return ret;
-	}
-	apply_settings(hm, cfg);
-	return 0;
+	if (!ret)
+		apply_settings(hm, cfg);
+	mutex_unlock(&hm->lock);
+	return ret;
 }
 
 /**
@@ -439,18 +458,10 @@ static int configure_locked(struct hm_device *hm, const struct hm_device_config 
 int hm_device_configure(struct hm_device *hm, const struct hm_device_config *cfg,
 			struct netlink_ext_ack *extack)
 {
-	struct sockaddr sa = { .sa_family = ARPHRD_ETHER };
 	int ret;
 
 	rtnl_lock();
-	mutex_lock(&hm->lock);
-	ret = configure_locked(hm, cfg, extack);
-	mutex_unlock(&hm->lock);
-	/* Through the core, which tells everybody; rtnl kept the checks true. */
-	if (!ret && cfg->set & BIT(HUBMESH_A_DEVICE_ID)) {
-		memcpy(sa.sa_data, cfg->id, HM_HUB_ID_LEN);
-		ret = dev_set_mac_address(hm->dev, &sa, extack);
-	}
+	ret = configure_rtnl(hm, cfg, extack);
 	rtnl_unlock();
 	return ret;
 }
@@ -485,13 +496,19 @@ static struct pernet_operations hm_net_ops = {
 static int hm_netdevice_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	bool has_carrier = netif_running(dev) && netif_carrier_ok(dev);
 	struct hm_device *hm;
 
-	if (event != NETDEV_DOWN && (event != NETDEV_CHANGE || netif_carrier_ok(dev)))
+	if (event != NETDEV_DOWN && event != NETDEV_UP && event != NETDEV_CHANGE)
 		return NOTIFY_DONE;
-	list_for_each_entry(hm, &hm_devices, list)
-		if (net_eq(hm->underlay, dev_net(dev)))
+	list_for_each_entry(hm, &hm_devices, list) {
+		if (!net_eq(hm->underlay, dev_net(dev)))
+			continue;
+		if (has_carrier)
+			hm_links_oif_up(hm, dev->ifindex);
+		else
 			hm_links_oif_down(hm, dev->ifindex);
+	}
 	return NOTIFY_DONE;
 }
 

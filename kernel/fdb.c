@@ -162,6 +162,8 @@ void hm_fdb_learn(struct hm_device *hm, struct hm_hub *hub, const u8 *mac)
 			WRITE_ONCE(entry->seen, jiffies);
 		return;
 	}
+	if (!entry && atomic_read(&hm->n_fdb) >= HUBMESH_FDB_MAX)
+		return;
 	if (may_learn(hm, mac))
 		learn_slow(hm, hub, mac);
 }

@@ -114,6 +114,30 @@ void hm_links_oif_down(struct hm_device *hm, int ifindex)
 }
 
 /**
+ * hm_links_oif_up() - An underlay interface has its carrier again
+ * @hm: device
+ * @ifindex: the interface, in hm->underlay
+ *
+ * A link that probes comes up by itself.  One that does not would stay down for
+ * ever, as neither side sends on a link that is down: it starts anew.
+ *
+ * Context: Any but hard interrupts.
+ */
+void hm_links_oif_up(struct hm_device *hm, int ifindex)
+{
+	struct hm_link *link;
+	unsigned long index;
+
+	rcu_read_lock();
+	xa_for_each(&hm->links, index, link)
+		if (rcu_dereference(link->endpoint)->oif == ifindex &&
+		    READ_ONCE(link->state) == HUBMESH_LINK_DOWN &&
+		    !READ_ONCE(link->probe.interval_ms))
+			hm_link_set_state(link, HUBMESH_LINK_NEW);
+	rcu_read_unlock();
+}
+
+/**
  * hm_links_forget_routes() - Release cached routes: their namespace is going
  * @hm: device; its sockets are closed, so nothing looks routes up any more
  *

@@ -47,7 +47,7 @@ struct hm_endpoint {
  *	(carrier.c); 0 = not looked at yet
  * @last_rx: jiffies of the newest authentic frame
  * @probe: liveness state, owned by probe.c
- * @hop_tokens: rate limit of HOP frames
+ * @hop_rate: token bucket of HOP frames
  * @lost_before: frames lost under link keys that have been replaced; under the
  *	device lock
  * @refs: the table's reference, one per next-hop group and one per deferred
@@ -97,6 +97,7 @@ struct hm_link *hm_link_by_index(const struct hm_device *hm, u32 index);	/* RCU 
 bool hm_link_set_state(struct hm_link *link, enum hubmesh_link_state state);
 void hm_link_put(struct hm_link *link);
 void hm_links_oif_down(struct hm_device *hm, int ifindex);
+void hm_links_oif_up(struct hm_device *hm, int ifindex);
 void hm_links_clear(struct hm_device *hm);
 /* The underlay is gone: forget routes through it.  hm->lock held, sockets closed. */
 void hm_links_forget_routes(struct hm_device *hm);

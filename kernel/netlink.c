@@ -142,7 +142,7 @@ int hm_nl_parse_nest(struct nlattr **tb, int max, struct genl_info *info, int ty
 		     const struct nla_policy *policy)
 {
 	if (GENL_REQ_ATTR_CHECK(info, type)) {
-		NL_SET_ERR_MSG(info->extack, "the nest with the object is missing");
+		NL_SET_ERR_MSG(info->extack, "the nest that says what to act on is missing");
 		return -EINVAL;
 	}
 	return nla_parse_nested(tb, max, info->attrs[type], policy, info->extack);

@@ -723,6 +723,12 @@ int hm_udp_receive(struct sock *sk, struct sk_buff *skb)
 	struct hm_batch *batch;
 	unsigned int good;
 
+	/*
+	 * A super-packet without HM_GSO_TYPE (from a program that used
+	 * UDP_SEGMENT) was cut by udp_queue_rcv_skb(), which gives us the
+	 * pieces still chained: sending one on would send the others with it.
+	 */
+	skb_mark_not_on_list(skb);
 	if (unlikely(!rx.hm)) {		/* the socket is closing */
 		kfree_skb(skb);
 		return 0;

@@ -4,8 +4,7 @@
 
 #include "daemon/lib/prng.h"
 
-struct in6_addr address_ula(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN],
-			    const struct hub_id *hub)
+struct in6_addr address_ula(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const struct hub_id *hub)
 {
 	struct in6_addr ula = {0};
 
@@ -64,15 +63,14 @@ static uint64_t claim_hash(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const s
 }
 
 uint32_t address_claim(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const struct hub_id *hub,
-		       uint32_t pool, uint8_t prefix_len, uint32_t preferred,
-		       const uint32_t *taken, size_t n_taken)
+		       uint32_t pool, uint8_t prefix_len, uint32_t preferred, const uint32_t *taken,
+		       size_t n_taken)
 {
 	uint32_t base, size, start;
 
 	if (!pool || prefix_len < 8 || prefix_len > 30)
 		return 0;
-	if (address_is_in_pool(pool, prefix_len, preferred) &&
-	    !is_taken(preferred, taken, n_taken))
+	if (address_is_in_pool(pool, prefix_len, preferred) && !is_taken(preferred, taken, n_taken))
 		return preferred;
 	base = (pool & ~0u << (32 - prefix_len)) + 1;
 	size = pool_size(prefix_len);

@@ -24,8 +24,7 @@
  * address_ula() - fd + 40 bits of the mesh tag, subnet 0, EUI-64 of the hub id.
  * @mesh_tag: as in beacons
  */
-struct in6_addr address_ula(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN],
-			    const struct hub_id *hub);
+struct in6_addr address_ula(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const struct hub_id *hub);
 /** address_is_in_pool() - A host address of the pool: not its network or broadcast. */
 bool address_is_in_pool(uint32_t pool, uint8_t prefix_len, uint32_t address);
 /**
@@ -39,8 +38,8 @@ bool address_is_in_pool(uint32_t pool, uint8_t prefix_len, uint32_t address);
  * Return: host order; 0 without a pool or with every address taken.
  */
 uint32_t address_claim(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const struct hub_id *hub,
-		       uint32_t pool, uint8_t prefix_len, uint32_t preferred,
-		       const uint32_t *taken, size_t n_taken);
+		       uint32_t pool, uint8_t prefix_len, uint32_t preferred, const uint32_t *taken,
+		       size_t n_taken);
 /** address_keeps() - Of two claimants of one address, does @a keep it against @b? */
 bool address_keeps(const struct hub_id *a, const struct hub_id *b);
 

@@ -48,16 +48,16 @@ struct neighbour {
 
 /** enum neighbour_verdict - what became of a datagram */
 enum neighbour_verdict {
-	NEIGHBOUR_NEW,	     /* first time from this hub at this address */
-	NEIGHBOUR_REBOOTED,  /* known, newer boot epoch */
-	NEIGHBOUR_RETURNED,  /* known, was silent for several intervals */
+	NEIGHBOUR_NEW, /* first time from this hub at this address */
+	NEIGHBOUR_REBOOTED, /* known, newer boot epoch */
+	NEIGHBOUR_RETURNED, /* known, was silent for several intervals */
 	NEIGHBOUR_REFRESHED, /* known, nothing new that matters */
-	NEIGHBOUR_LEFT,	     /* said goodbye; its entries are gone */
+	NEIGHBOUR_LEFT, /* said goodbye; its entries are gone */
 	NEIGHBOUR_OURSELVES, /* our own voice */
 	NEIGHBOUR_OTHER_MESH,
 	NEIGHBOUR_MALFORMED,
 	NEIGHBOUR_BAD_SIGNATURE,
-	NEIGHBOUR_STALE,   /* of an earlier life: replayed or late */
+	NEIGHBOUR_STALE, /* of an earlier life: replayed or late */
 	NEIGHBOUR_LIMITED, /* too many checks, or table full */
 };
 

@@ -2,8 +2,7 @@
 /* DOC: trickle: see trickle.h */
 #include "daemon/beacon/trickle.h"
 
-static void begin_interval(struct trickle *t, uint64_t now_ns, uint64_t interval,
-			   struct prng *prng)
+static void begin_interval(struct trickle *t, uint64_t now_ns, uint64_t interval, struct prng *prng)
 {
 	t->interval = interval;
 	t->fire_at = now_ns + interval / 2 + prng_below(prng, interval - interval / 2);

@@ -77,7 +77,8 @@ int datapath_key_use(struct datapath *dp, enum key_owner owner, uint32_t link,
 int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
 		     const struct hub_id *hub, uint8_t phase);
 int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
-		    size_t n_routes); /* splits over messages of one transaction */
+		    size_t n_routes); /* splits over messages of one transaction; the kernel wants
+				       * @generation to grow, over restarts too */
 int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct in_addr ipv4,
 		       uint8_t ipv4_prefix_len); /* replaces what was set before */
 int datapath_set_mtu(struct datapath *dp, uint32_t mtu);

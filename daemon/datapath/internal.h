@@ -36,8 +36,6 @@ struct datapath_neighbour {
  * @n_open: libuv handles that must close before memory goes
  * @probe_ms: for every link
  * @probe_misses: for every link
- * @generation_base: of the route set an earlier meshd left in the device; our
- *	own generations count from there, since the kernel wants them to grow
  * @ula: our address on mesh0, zero = none
  * @ipv4: ours, 0 = none
  * @ipv4_prefix_len: of @ipv4
@@ -57,7 +55,6 @@ struct datapath {
 	unsigned int n_open;
 	struct datapath_events events;
 	uint32_t probe_ms, probe_misses;
-	uint64_t generation_base;
 	struct in6_addr ula;
 	struct in_addr ipv4;
 	uint8_t ipv4_prefix_len;
@@ -80,7 +77,7 @@ int datapath_keep_error(struct datapath *dp, int error, const char *text);
 /* tables.c */
 /** datapath_flush() - Delete every link and hub of an earlier run. Return: 0 or -errno. */
 int datapath_flush(struct datapath *dp);
-/** datapath_configure() - DEV_SET id and ports, device down; note the generation. */
+/** datapath_configure() - DEV_SET id and ports, device down. */
 int datapath_configure(struct datapath *dp, const struct datapath_settings *settings);
 
 /* events.c */

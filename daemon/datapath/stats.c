@@ -53,8 +53,6 @@ int datapath_read_device(struct datapath *dp, struct datapath_device_stats *ret)
 	if (error)
 		return error;
 	*ret = stats;
-	ret->generation -= ret->generation < dp->generation_base ? ret->generation
-								   : dp->generation_base;
 	return 0;
 }
 

@@ -24,30 +24,16 @@ _Static_assert(DATAPATH_DROPS_MAX > HUBMESH_DROP_MAX, "room for every drop reaso
 
 /* --- device --- */
 
-static void note_generation(const struct nlmsghdr *message, void *arg)
-{
-	const struct nlattr *tb[HUBMESH_A_MAX + 1], *device[HUBMESH_A_DEVICE_MAX + 1];
-
-	datapath_content(message, tb);
-	netlink_parse_nested(tb[HUBMESH_A_DEVICE], device, HUBMESH_A_DEVICE_MAX);
-	*(uint64_t *)arg = netlink_u64(device[HUBMESH_A_DEVICE_GENERATION], 0);
-}
-
 int datapath_configure(struct datapath *dp, const struct datapath_settings *settings)
 {
 	struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_DEV_SET, 0);
 	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_DEVICE);
-	int error;
 
 	mnl_attr_put(message, HUBMESH_A_DEVICE_ID, HUB_ID_LEN, settings->id.b);
 	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_PORT, settings->data_port);
 	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_CONTROL_PORT, settings->control_port);
 	mnl_attr_nest_end(message, nest);
-	error = datapath_run(dp, NULL, NULL);
-	if (error)
-		return error;
-	datapath_begin(dp, HUBMESH_CMD_DEV_GET, 0);
-	return datapath_run(dp, note_generation, &dp->generation_base);
+	return datapath_run(dp, NULL, NULL);
 }
 
 /* --- links --- */
@@ -436,8 +422,7 @@ int datapath_routes(struct datapath *dp, uint64_t generation, const struct effec
 		uint32_t flags = next == 0 ? HUBMESH_ROUTES_F_BEGIN : 0;
 		struct nlattr *flags_attr;
 
-		mnl_attr_put_u64(message, HUBMESH_A_ROUTES_GENERATION,
-				 dp->generation_base + generation);
+		mnl_attr_put_u64(message, HUBMESH_A_ROUTES_GENERATION, generation);
 		flags_attr = mnl_nlmsg_get_payload_tail(message);
 		mnl_attr_put_u32(message, HUBMESH_A_ROUTES_FLAGS, flags);
 		while (next < n_routes && message->nlmsg_len < ROUTES_MESSAGE_MAX)

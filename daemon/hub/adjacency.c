@@ -42,8 +42,7 @@ struct path *path_get(struct hub *hub, const struct hub_id *peer, uint32_t ifind
 		return path;
 	if (hub->n_paths == hub->paths_capacity) {
 		hub->paths_capacity = hub->paths_capacity ? hub->paths_capacity * 2 : 16;
-		hub->paths =
-			xreallocarray(hub->paths, hub->paths_capacity, sizeof(struct path *));
+		hub->paths = xreallocarray(hub->paths, hub->paths_capacity, sizeof(struct path *));
 	}
 	while (at < hub->n_paths && hub->paths[at]->link == at + 1)
 		at++;
@@ -63,8 +62,7 @@ struct path *path_get(struct hub *hub, const struct hub_id *peer, uint32_t ifind
 static void path_free_at(struct hub *hub, size_t i)
 {
 	free(hub->paths[i]);
-	memmove(&hub->paths[i], &hub->paths[i + 1],
-		(hub->n_paths - i - 1) * sizeof(struct path *));
+	memmove(&hub->paths[i], &hub->paths[i + 1], (hub->n_paths - i - 1) * sizeof(struct path *));
 	hub->n_paths--;
 }
 

@@ -34,8 +34,8 @@ static void flood(struct hub *hub, uint64_t now_ns, const struct lsdb_entry *ent
 		if (except && hub_id_equal(except, &session->peer))
 			continue;
 		if (is_flooding(session))
-			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes,
-				     entry->len, fx);
+			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes, entry->len,
+				     fx);
 	}
 }
 
@@ -86,8 +86,7 @@ static void collect_links(const struct hub *hub, uint64_t now_ns, struct record 
 
 		if (!link_quality_is_usable(&path->quality, now_ns))
 			continue;
-		while (at < record->n_links &&
-		       hub_id_cmp(&record->links[at].peer, &path->peer) < 0)
+		while (at < record->n_links && hub_id_cmp(&record->links[at].peer, &path->peer) < 0)
 			at++;
 		if (at < record->n_links && hub_id_equal(&record->links[at].peer, &path->peer)) {
 			if (path->quality.cost_us < record->links[at].cost_us)
@@ -217,8 +216,8 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 		hub->counters.records_stale++;
 		entry = lsdb_find(&hub->lsdb, &record->hub);
 		if (freshness == LSDB_OLDER && entry->bytes && session)
-			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes,
-				     entry->len, fx);
+			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes, entry->len,
+				     fx);
 		return 0;
 	}
 	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
@@ -295,8 +294,8 @@ static bool answer_part(struct hub *hub, uint64_t now_ns, struct session *sessio
 		if (is_worth_sending(entry, p < n && hub_id_equal(&part[p].hub, &entry->hub)
 						    ? &part[p]
 						    : NULL)) {
-			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes,
-				     entry->len, fx);
+			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes, entry->len,
+				     fx);
 			sent++;
 		}
 	}
@@ -423,8 +422,8 @@ void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		const struct path *path = hub->paths[i];
 
 		if (link_quality_is_usable(&path->quality, now_ns))
-			links[n++] = (struct route_link){path->link, path->peer,
-							 path->quality.cost_us};
+			links[n++] =
+				(struct route_link){path->link, path->peer, path->quality.cost_us};
 	}
 	routes_compute(&hub->lsdb, &hub->settings.id, links, n, &hub->routes);
 	hub->counters.routes_computed++;
@@ -513,7 +512,10 @@ void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	uint8_t *held;
 	size_t len;
 
-	while (lsdb_take_held(&hub->lsdb, now_ns, &held, &len, &from)) {
+	/* What is left stays due; one event must not ask for more than EFFECTS_MAX. */
+	for (size_t sends = 0;
+	     sends < HUB_HELD_SENDS_MAX && lsdb_take_held(&hub->lsdb, now_ns, &held, &len, &from);
+	     sends += hub->sessions.n + 1) {
 		on_record(hub, now_ns, held, len, from, fx);
 		free(held);
 	}

@@ -65,8 +65,7 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->ula = address_ula(hub->mesh_tag, &settings->id);
 	hub->prng.state = settings->seed;
 	hub->neighbours = neighbours_new(hub->mesh_tag, &settings->id);
-	neighbours_set_lifetime(hub->neighbours,
-				settings->beacon_interval_max_ms * NSEC_PER_MSEC);
+	neighbours_set_lifetime(hub->neighbours, settings->beacon_interval_max_ms * NSEC_PER_MSEC);
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
@@ -154,8 +153,7 @@ struct peer *peer_get(struct hub *hub, const struct hub_id *id)
 		return peer;
 	if (hub->n_peers == hub->peers_capacity) {
 		hub->peers_capacity = hub->peers_capacity ? hub->peers_capacity * 2 : 16;
-		hub->peers =
-			xreallocarray(hub->peers, hub->peers_capacity, sizeof(struct peer *));
+		hub->peers = xreallocarray(hub->peers, hub->peers_capacity, sizeof(struct peer *));
 	}
 	memmove(&hub->peers[i + 1], &hub->peers[i], (hub->n_peers - i) * sizeof(struct peer *));
 	peer = hub->peers[i] = xnew(struct peer);
@@ -413,8 +411,7 @@ void hub_on_start(struct hub *hub, uint64_t now_ns, struct effects *fx)
 			    "event=identity-unusable hint=\"certificate does not verify\"");
 		return;
 	}
-	trickle_init(&hub->trickle, now_ns,
-		     hub->settings.beacon_interval_min_ms * NSEC_PER_MSEC,
+	trickle_init(&hub->trickle, now_ns, hub->settings.beacon_interval_min_ms * NSEC_PER_MSEC,
 		     hub->settings.beacon_interval_max_ms * NSEC_PER_MSEC, &hub->prng);
 	beacon_renew(hub, false, fx);
 	settings_apply_seeds(hub, now_ns);
@@ -436,8 +433,7 @@ static uint64_t idle_ns(const struct hub *hub)
 static void session_on_timer(struct hub *hub, uint64_t now_ns, struct session *session,
 			     struct effects *fx)
 {
-	if (session->state == SESSION_GREETING &&
-	    now_ns >= session->since_ns + SESSION_HELLO_NS) {
+	if (session->state == SESSION_GREETING && now_ns >= session->since_ns + SESSION_HELLO_NS) {
 		peer_fault(hub, now_ns, fx, "event=session-silent session=%llu",
 			   (unsigned long long)session->id);
 		session_end(hub, now_ns, session, "no HELLO", fx);
@@ -631,9 +627,8 @@ static void seed_learned(struct hub *hub, uint64_t now_ns, struct session *sessi
 	seed->session = 0;
 	seed->peer = *peer;
 	dialer_succeeded(&seed->dialer);
-	seed->dialer.next_at = now_ns + (hub_id_equal(peer, &hub->settings.id)
-						 ? HUB_SEED_SELF_NS
-						 : HUB_SEED_CHECK_NS);
+	seed->dialer.next_at = now_ns + (hub_id_equal(peer, &hub->settings.id) ? HUB_SEED_SELF_NS
+									       : HUB_SEED_CHECK_NS);
 	session->seed = -1;
 }
 
@@ -835,9 +830,8 @@ void hub_on_session_rtt(struct hub *hub, uint64_t now_ns, uint64_t id, uint32_t 
 			struct effects *fx)
 {
 	struct session *session = sessions_find(&hub->sessions, id);
-	struct path *path = session && session->kind == SESSION_PATH
-				    ? path_by_link(hub, session->path)
-				    : NULL;
+	struct path *path =
+		session && session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
 
 	if (path && path->is_link && !path->in_kernel)
 		hub_on_link_report(hub, now_ns, path->link, LINK_REPORT_UP, rtt_us, fx);

@@ -39,6 +39,7 @@
 #define HUB_OFFER_RETRY_NS NSEC_PER_SEC
 #define HUB_DIGEST_REPLY_NS (5 * NSEC_PER_SEC)
 #define HUB_RECORDS_PUSH_MAX 1024 /* records answered to one DIGEST */
+#define HUB_HELD_SENDS_MAX 16384 /* messages for held records in one event */
 #define HUB_LOG_BURST 20 /* lines about peers' faults */
 #define HUB_LOG_INTERVAL_NS NSEC_PER_SEC
 
@@ -118,7 +119,7 @@ struct seed {
 
 struct hub {
 	struct hub_settings settings;
-	uint8_t *cert;	      /* copy */
+	uint8_t *cert; /* copy */
 	uint8_t *private_key; /* locked memory */
 	uint8_t pubkey[HUB_PUBKEY_LEN];
 	struct trust *trust;

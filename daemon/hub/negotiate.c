@@ -329,8 +329,7 @@ static void seal_rekey(struct hub *hub, uint64_t now_ns, struct peer *peer, stru
 		peer->rekey_at = NEVER;
 	else if (path)
 		path->rekey_at = now_ns; /* a replacing session renews both */
-	else if (routes_find(&hub->routes, &peer->hub) &&
-		 !mesh_session_of(hub, &peer->hub, false))
+	else if (routes_find(&hub->routes, &peer->hub) && !mesh_session_of(hub, &peer->hub, false))
 		mesh_dial(hub, now_ns, peer, true, fx);
 }
 

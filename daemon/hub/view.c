@@ -83,8 +83,8 @@ int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg)
 
 static uint64_t rekey_at_of(const struct hub *hub, const struct session *session)
 {
-	const struct path *path =
-		session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
+	const struct path *path = session->kind == SESSION_PATH ? path_by_link(hub, session->path)
+								: NULL;
 	const struct peer *peer = peer_find(hub, &session->peer);
 	uint64_t at = path ? path->rekey_at : peer ? peer->rekey_at : NEVER;
 

@@ -27,6 +27,9 @@ bool hub_id_is_valid(const struct hub_id *id);
 
 /**
  * hub_id_parse() - Read the MAC notation.
+ * @text: "02:11:22:33:44:55", either case, nothing before or behind
+ * @ret: filled on success
+ *
  * Return: 0; -EINVAL not a hub id (@ret untouched).
  */
 int hub_id_parse(const char *text, struct hub_id *ret);

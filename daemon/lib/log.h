@@ -55,6 +55,7 @@ void log_set_sink(log_sink_fn sink, void *arg);
  * log_write() - Write one line, printf style: "event=session-up hub=%s rtt_us=%u".
  * @level: enum log_level
  * @class: one of the LOG_*_CLASS words
+ * @fmt: printf format without a newline
  *
  * Control characters in the result are written as '?', so a peer's text can
  * not forge a line; quote values that may hold spaces with log_quote().
@@ -68,8 +69,12 @@ void log_write(int level, const char *class, const char *fmt, ...)
 #define log_debug(class, ...) log_write(LOG_LEVEL_DEBUG, class, __VA_ARGS__)
 
 /**
- * log_quote() - Write @text as a value: bare if it needs no quotes, else "..."
- * with \" and \\ escaped and control characters as '?'; cut to fit.
+ * log_quote() - Write text as a value: bare if it needs no quotes, else "..."
+ * with \" and \\ escaped and control characters as '?'.
+ * @text: any text
+ * @buf: receives it, cut to fit
+ * @size: bytes of @buf
+ *
  * Return: @buf.
  */
 const char *log_quote(const char *text, char *buf, size_t size);

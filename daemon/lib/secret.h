@@ -15,7 +15,8 @@
 #include "daemon/lib/cleanup.h"
 
 /**
- * secret_new() - Zeroed, locked pages for at least @size bytes.
+ * secret_new() - Zeroed, locked pages.
+ * @size: bytes wanted, at most 1 MiB
  *
  * Locking is best effort (RLIMIT_MEMLOCK); wiping is not.
  * Return: the bytes, never NULL (aborts on OOM).

@@ -155,7 +155,8 @@ int netlink_run(struct netlink *nl, netlink_message_fn fn, void *arg)
 	ssize_t received;
 
 	nl->error[0] = '\0';
-	if (!(message->nlmsg_flags & NLM_F_DUMP))
+	/* NLM_F_DUMP is two bits that mean EXCL and REPLACE in requests that change something. */
+	if ((message->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		message->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl->socket, message, message->nlmsg_len) < 0)
 		return netlink_fail(nl, -errno, "netlink send: %s", strerror(errno));

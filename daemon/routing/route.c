@@ -26,7 +26,7 @@ struct graph {
 /* One of our neighbours, as seen by the route computation. */
 struct via {
 	uint32_t node;
-	uint32_t cost;	   /* of the edge: larger of both ends */
+	uint32_t cost; /* of the edge: larger of both ends */
 	uint64_t *distance; /* from that neighbour */
 };
 
@@ -70,8 +70,7 @@ static uint32_t edge_cost(const struct graph *g, uint32_t from, const struct rec
 
 	if (from == g->self || to == g->self) {
 		const struct lsdb_entry *other = g->db->list[from == g->self ? to : from];
-		const struct record_link *theirs =
-			lsdb_link(other, &g->db->list[g->self]->hub);
+		const struct record_link *theirs = lsdb_link(other, &g->db->list[g->self]->hub);
 
 		there = own_cost(links, n_links, &other->hub);
 		back = theirs ? theirs->cost_us : 0;
@@ -98,8 +97,8 @@ static void add_own_edges(struct graph *g, uint32_t *at, const struct route_link
 		theirs = lsdb_link(g->db->list[to], &g->db->list[g->self]->hub);
 		ours = theirs ? own_cost(links, n_links, &g->db->list[to]->hub) : 0;
 		if (ours)
-			g->edges[(*at)++] = (struct edge){
-				to, ours > theirs->cost_us ? ours : theirs->cost_us};
+			g->edges[(*at)++] =
+				(struct edge){to, ours > theirs->cost_us ? ours : theirs->cost_us};
 	}
 }
 
@@ -177,8 +176,7 @@ static struct heap_item heap_pop(struct heap_item *heap, size_t *n)
 
 static void dijkstra(const struct graph *g, uint32_t source, const struct spf *spf)
 {
-	_cleanup_free_ struct heap_item *heap =
-		xnew_array(struct heap_item, g->row[g->n] + 1);
+	_cleanup_free_ struct heap_item *heap = xnew_array(struct heap_item, g->row[g->n] + 1);
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < g->n; i++)
@@ -247,8 +245,7 @@ static void choose_primary(const struct graph *g, struct route *route, uint32_t 
 
 static bool is_primary(const struct via *via, uint32_t to, uint64_t distance)
 {
-	return via->distance[to] != ROUTE_UNREACHABLE &&
-	       via->cost + via->distance[to] == distance;
+	return via->distance[to] != ROUTE_UNREACHABLE && via->cost + via->distance[to] == distance;
 }
 
 /* RFC 5286 inequality 3 against every primary that is not the destination. */

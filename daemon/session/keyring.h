@@ -33,15 +33,15 @@
 
 #include "daemon/lib/prng.h"
 
-#define KEYRING_PHASES 4      /* two bits on the wire */
-#define KEYRING_LIVE_MAX 3    /* the kernel's limit */
+#define KEYRING_PHASES 4 /* two bits on the wire */
+#define KEYRING_LIVE_MAX 3 /* the kernel's limit */
 #define KEYRING_NO_PHASE 0xff
 #define KEYRING_LINGER_NS (10 * NSEC_PER_SEC) /* above the 5 s in which transport notices death */
-#define KEYRING_STEP_NS (10 * NSEC_PER_SEC)   /* an offer unanswered for so long is dropped */
+#define KEYRING_STEP_NS (10 * NSEC_PER_SEC) /* an offer unanswered for so long is dropped */
 
 enum keyring_step {
 	KEYRING_IDLE,
-	KEYRING_OFFERED,  /* we wait for ACCEPT */
+	KEYRING_OFFERED, /* we wait for ACCEPT */
 	KEYRING_ACCEPTED, /* we wait for CONFIRM */
 };
 

@@ -208,11 +208,14 @@ static void run_effect(struct daemon *d, const struct effect *effect)
 	}
 }
 
-/* Due now when effects are left over, else when the hub says. */
+/*
+ * Soon when effects are left over, else when the hub says.  Never 0 ms: libuv
+ * runs such a timer again before it looks at any descriptor or signal.
+ */
 static void set_deadline(struct daemon *d)
 {
 	uint64_t now = daemon_now_ns(d), at = hub_next_deadline(d->hub);
-	uint64_t wait_ms = 0;
+	uint64_t wait_ms = 1;
 
 	if (!d->fx.n && at == NEVER) {
 		uv_timer_stop(&d->deadline);

@@ -81,8 +81,8 @@ enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub
 	return compare(boot_epoch, seq, entry->boot_epoch, entry->seq);
 }
 
-bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record,
-	       const uint8_t *bytes, size_t len, uint64_t from)
+bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, const uint8_t *bytes,
+	       size_t len, uint64_t from)
 {
 	struct lsdb_entry *entry = lsdb_find(db, &record->hub);
 
@@ -180,8 +180,7 @@ struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct recor
 	return entry;
 }
 
-bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self,
-	      struct hub_id *forgotten)
+bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self, struct hub_id *forgotten)
 {
 	for (size_t i = db->n; i-- > 0;) {
 		struct lsdb_entry *entry = db->list[i];
@@ -214,8 +213,8 @@ uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self)
 		if (hub_id_equal(&entry->hub, self))
 			continue;
 		at = earlier(at, entry->held_at);
-		at = earlier(at, entry->reachable_ns +
-					 (entry->bytes ? 1 : 2) * LSDB_UNREACHABLE_NS);
+		at = earlier(at,
+			     entry->reachable_ns + (entry->bytes ? 1 : 2) * LSDB_UNREACHABLE_NS);
 	}
 	return at;
 }

@@ -79,11 +79,10 @@ enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub
  * lsdb_hold() - Keep a newer record of a hub that speaks too often, for later.
  * Return: true when held (or older than what is held): nothing more to do now.
  */
-bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record,
-	       const uint8_t *bytes, size_t len, uint64_t from);
+bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, const uint8_t *bytes,
+	       size_t len, uint64_t from);
 /** lsdb_take_held() - Next held record that is due; caller frees @bytes. Return: false none. */
-bool lsdb_take_held(struct lsdb *db, uint64_t now_ns, uint8_t **bytes, size_t *len,
-		    uint64_t *from);
+bool lsdb_take_held(struct lsdb *db, uint64_t now_ns, uint8_t **bytes, size_t *len, uint64_t *from);
 /**
  * lsdb_put() - Store a verified newer record.
  * @links_changed: set when links or costs differ from before

@@ -128,6 +128,11 @@ static bool rate_take(struct rate *rate, uint64_t now_ms, uint32_t burst, uint32
 	return true;
 }
 
+static void rate_earn(struct rate *rate, uint32_t tokens, uint32_t burst)
+{
+	rate->tokens = tokens >= burst - rate->tokens ? burst : rate->tokens + tokens;
+}
+
 static int give_up(struct h2 *h2, int error)
 {
 	if (h2->error == 0)
@@ -591,11 +596,16 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	return is_fine ? 0 : give_up(h2, -EDQUOT);
 }
 
-/* A reset we send was provoked (CVE-2025-8671): it counts like one received. */
+/*
+ * A reset we send was provoked (CVE-2025-8671): it counts like one received.
+ * Data we send entitles the peer to window updates, however fast it goes.
+ */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct h2 *h2 = arg;
 
+	if (frame->hd.type == NGHTTP2_DATA)
+		rate_earn(&h2->updates, H2_WINDOW_UPDATES_PER_DATA, H2_WINDOW_UPDATES_BURST);
 	if (frame->hd.type == NGHTTP2_RST_STREAM &&
 	    !rate_take(&h2->resets, h2->now_ms, H2_RESETS_BURST, H2_RESETS_PER_S))
 		return give_up(h2, -EDQUOT);

@@ -38,8 +38,9 @@
 #define H2_RESETS_PER_S 10
 #define H2_CONTROL_FRAMES_BURST 100 /* PING, SETTINGS, PRIORITY, empty DATA */
 #define H2_CONTROL_FRAMES_PER_S 20
-#define H2_WINDOW_UPDATES_BURST 2000
-#define H2_WINDOW_UPDATES_PER_S 1000
+#define H2_WINDOW_UPDATES_BURST 400
+#define H2_WINDOW_UPDATES_PER_S 100
+#define H2_WINDOW_UPDATES_PER_DATA 2 /* stream and connection, for each DATA frame of ours */
 
 struct h2;
 

@@ -23,6 +23,8 @@
 #include "daemon/lib/memory.h"
 #include "daemon/transport/address.h"
 
+static void session_push(struct session *s);
+
 /* ---- end ---- */
 
 static void session_destroy(struct session *s)
@@ -58,8 +60,6 @@ void session_fail(struct session *s, int error)
 	uv_close((uv_handle_t *)&s->tcp, on_handle_closed);
 	uv_close((uv_handle_t *)&s->timer, on_handle_closed);
 }
-
-static void session_push(struct session *s);
 
 /* Fail, but let what explains it (an alert, GOAWAY) go first if the socket takes it. */
 static void session_fail_politely(struct session *s, int error)
@@ -117,6 +117,7 @@ void session_drain(struct session *s, const char *reason)
 void session_abandon(struct session *s)
 {
 	s->is_silent = true;
+	session_push(s); /* what is queued goes before GOAWAY */
 	if (s->state == SESSION_UP)
 		h2_goodbye(s->h2, "stopping");
 	session_fail_politely(s, 0);

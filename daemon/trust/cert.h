@@ -29,6 +29,8 @@
 
 /**
  * struct cert_span - borrowed bytes of the certificate
+ * @bytes: first of them
+ * @len: how many
  */
 struct cert_span {
 	const uint8_t *bytes;

@@ -32,6 +32,11 @@ struct issue_root {
 
 /**
  * issue_root() - Make a self-signed root certificate.
+ * @root: what it says
+ * @buf: receives DER, at most CERT_MAX bytes
+ * @size: bytes available in @buf
+ *
+ * Context: Pure; deterministic.
  * Return: bytes of DER written; -EINVAL @root->mesh; -EMSGSIZE; -ERANGE dates; -EIO signing.
  */
 int issue_root(const struct issue_root *root, uint8_t *buf, size_t size);
@@ -59,6 +64,11 @@ struct issue_hub {
 
 /**
  * issue_hub() - Make a hub certificate for the mesh of the root.
+ * @hub: what it says
+ * @buf: receives DER, at most CERT_MAX bytes
+ * @size: bytes available in @buf
+ *
+ * Context: Pure; deterministic.
  * Return: bytes of DER written; -EINVAL @hub->name; -EBADMSG the root cannot
  * be read; -EKEYREJECTED it is no root of a mesh or the key is not its;
  * -EMSGSIZE; -ERANGE dates; -EIO signing.

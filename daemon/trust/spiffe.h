@@ -25,8 +25,12 @@ const char *spiffe_format_mesh(const char *mesh, char buf[SPIFFE_URI_SIZE]);
 /** spiffe_format_hub() - "spiffe://<mesh>/hub/<id>". @mesh must be valid. Return: @buf. */
 const char *spiffe_format_hub(const char *mesh, const struct hub_id *id, char buf[SPIFFE_URI_SIZE]);
 /**
- * spiffe_parse_hub() - The hub of a URI in @mesh.
+ * spiffe_parse_hub() - The hub of a URI.
+ * @mesh: the mesh it must be in, valid
  * @uri: bytes of the URI, not terminated
+ * @len: how many
+ * @ret: filled on success
+ *
  * Return: 0; -EACCES another mesh or not a hub.
  */
 int spiffe_parse_hub(const char *mesh, const uint8_t *uri, size_t len, struct hub_id *ret);

@@ -35,6 +35,7 @@ void trust_free(struct trust *trust);
 
 /**
  * trust_add_root() - Believe a certificate authority from now on.
+ * @trust: the room
  * @cert: self-signed certificate, PEM (the first of the text) or DER; borrowed
  * @len: its bytes
  *
@@ -47,15 +48,20 @@ int trust_add_root(struct trust *trust, const uint8_t *cert, size_t len);
 
 /**
  * struct trust_identity - what a verified hub certificate says
+ * @hub: id of the key
+ * @pubkey: the key
+ * @not_before_s: Unix time
+ * @not_after_s: Unix time
  */
 struct trust_identity {
 	struct hub_id hub;
 	uint8_t pubkey[HUB_PUBKEY_LEN];
-	int64_t not_before_s, not_after_s; /* Unix time */
+	int64_t not_before_s, not_after_s;
 };
 
 /**
  * trust_verify_hub() - Check a hub certificate against the roots.
+ * @trust: the room
  * @der: the certificate, DER, nothing behind it; borrowed
  * @len: its bytes
  * @unix_time_s: 0 skips the validity dates (no clock known)

@@ -69,6 +69,8 @@ int beacon_decode(const uint8_t *buf, size_t len, struct beacon *ret);
 
 /**
  * beacon_verify() - Check the signature by the key inside.
+ * @buf: the datagram
+ * @len: its length
  *
  * Says that the owner of the key said so, not that the key is a member's.
  *

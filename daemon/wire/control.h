@@ -72,6 +72,9 @@ struct control_key {
 
 /**
  * struct control_digest_entry - one record the sender has
+ * @hub: whose
+ * @boot_epoch: of the record
+ * @seq: of the record
  */
 struct control_digest_entry {
 	struct hub_id hub;

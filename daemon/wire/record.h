@@ -75,6 +75,8 @@ int record_decode(const uint8_t *buf, size_t len, struct record *ret);
 
 /**
  * record_verify() - Check the signature under the key of the record's certificate.
+ * @buf: the record
+ * @len: its length
  * @pubkey: from trust_verify_hub() of the certificate, whose hub id must equal the record's
  *
  * Return: 0; -EKEYREJECTED wrong signature; -EBADMSG not a record.

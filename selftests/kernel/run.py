@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from lib import kernel_log, ktap  # noqa: E402
-from lib.mesh import run, wait_for  # noqa: E402
+from lib.mesh import NETNS_DIR, netns_del, run, wait_for  # noqa: E402
 
 NEEDED_MODULES = ("udp_tunnel ip6_udp_tunnel ipv6 veth bridge 8021q dummy sch_netem nf_tables "
                   "af_packet act_vlan act_pedit cls_matchall aesni_intel gcm ctr chacha20poly1305 chacha_x86_64 poly1305_x86_64")
@@ -64,7 +64,7 @@ def remove():
 
 def leftovers():
     """What a file that cleaned up after itself does not leave."""
-    found = [f"namespace {n}" for n in run("ip netns list").split("\n") if n]
+    found = [f"namespace {n}" for n in os.listdir(NETNS_DIR)] if os.path.isdir(NETNS_DIR) else []
     found += [f"device {n}" for n in os.listdir("/sys/class/net") if n != "lo"]
     found += [f"thread {t.name}" for t in threading.enumerate() if t is not threading.main_thread()]
     return found
@@ -77,7 +77,7 @@ def check_leftovers():
         left = leftovers()
         for row in left:
             if row.startswith("namespace "):
-                run(["ip", "netns", "del", row.split()[1]], check=False)
+                netns_del(row.split()[1])
         raise AssertionError(f"left behind: {', '.join(left)}") from None
 
 
@@ -116,13 +116,13 @@ def main(argv):
         print(__doc__, file=sys.stderr)
         return 64
     module_file, names = (words or [None])[0], words[1:]
+    os.environ["HUBMESH_KO"] = os.path.abspath(module_file or "")
     plan = [(short, module, chosen_tests(short, module, names, only_quick))
             for short, module in files(names)]
     plan = [row for row in plan if row[2]]
     if only_list:
         print("\n".join(f"{s}.{t.__name__}" for s, _, tests in plan for t in tests))
         return 0
-    os.environ["HUBMESH_KO"] = os.path.abspath(module_file)
     log = kernel_log.KernelLog()
     report = ktap.Report(sum(len(tests) + 2 for _, _, tests in plan) + 3)
     report.run("module.inserts", lambda: insert(module_file))

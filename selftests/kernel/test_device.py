@@ -15,7 +15,7 @@ import socket
 
 from lib import uapi
 from lib.ktap import expect, expect_equal, quick
-from lib.mesh import ip_batch, line, netns_del, run, wait_for
+from lib.mesh import ip_batch, line, netns_add, netns_del, run, wait_for
 from lib.netlink import Genl, NetlinkError, as_dict, attr, inside, mac, number, u16
 from lib.traffic import Stream, expect_mesh_connected, reaches
 
@@ -25,7 +25,7 @@ def namespaces(*names):
     try:
         for name in names:
             netns_del(name)
-            run(f"ip netns add {name}")
+            netns_add(name)
         yield
     finally:
         for name in names:
@@ -65,12 +65,6 @@ def device_request(netns, name, cmd=uapi.HUBMESH_CMD_DEV_GET, *fields):
 
 def device_set(netns, name, *fields):
     return device_request(netns, name, uapi.HUBMESH_CMD_DEV_SET, *fields)
-
-
-def module_users():
-    """Reference count of the module."""
-    with open("/sys/module/hubmesh/refcnt") as text:
-        return int(text.read())
 
 
 @quick
@@ -242,12 +236,14 @@ def test_underlay_namespace_deleted_leaves_a_device_without_carrier():
         ip_batch("dev2", ["link del mesh0"])
 
 
-def test_namespace_deleted_with_device_in_it_removes_the_device():
-    with namespaces("dev1"):
+def test_namespace_deleted_takes_its_devices_with_it():
+    """The veth to the outside tells when the namespace is really gone."""
+    with namespaces("dev1", "dev2"):
         for name in ("mesh0", "mesh1"):
             add("dev1", name)
-        ip_batch("dev1", ["link set mesh0 up"])
-    wait_for("no user of the module", lambda: module_users() == 0, 10)
+        ip_batch("dev1", ["link set mesh0 up", "link add v type veth peer name w netns dev2"])
+        netns_del("dev1")
+        wait_for("namespace to go", lambda: "w@" not in run("ip -n dev2 link"), 15)
 
 
 def test_rtnl_down_up_under_traffic_stops_and_resumes():

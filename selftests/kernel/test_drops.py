@@ -543,7 +543,7 @@ def test_unicast_to_an_unknown_mac_is_flooded_and_dropped_if_no_hub_is_there():
         lab.transmit(lab[2].inner(b"anyone?", dst=UNKNOWN_HUB, src=lab.hub.id))
         for peer in lab.peers.values():
             expect(peer.receive(), "unknown unicast was not flooded")
-    with Lab(peers=()) as alone:
+    with Lab(peers=(), prefix="alone") as alone:
         for dst in (UNKNOWN_HUB, b"\xff" * 6):
             with DropsExactly(alone.hub, tx_no_hub=1):
                 alone.transmit(dst + alone.hub.id + struct.pack(">H", MARK) + b"anyone?")

@@ -21,7 +21,7 @@ from lib.netlink import Genl, as_dict, attr, number, u32
 from lib.traffic import Stream, reaches
 
 PROBE_MS, MISSES = 50, 3
-SLACK_S = 1.5  # an emulated machine shared with others
+SLACK_S = 3  # an emulated machine shared with others
 UP, DOWN = uapi.HUBMESH_LINK_UP, uapi.HUBMESH_LINK_DOWN
 mesh = None
 
@@ -50,9 +50,9 @@ def routes():
 
 
 @contextlib.contextmanager
-def silent(a, b):
-    """What hub @a sends to @b is lost without a trace, both ways."""
-    ends = ((a, b), (b, a))
+def silent(*edges):
+    """What hubs send over @edges is lost without a trace, both ways; recovers at the end."""
+    ends = [end for a, b in edges for end in ((a, b), (b, a))]
     try:
         for x, y in ends:
             run(f"tc -n {mesh[x].netns} qdisc add dev {mesh.veth(x, y)} root netem loss 100%")
@@ -92,7 +92,7 @@ def test_probes_bring_links_up_and_measure_the_round_trip():
 @quick
 def test_silent_link_is_down_within_its_misses_and_recovers():
     sock = events_of(mesh[1])
-    with silent(1, 2):
+    with silent((1, 2)):
         start = time.monotonic()
         state, when = next_state(sock, 2, 5)
         expect_equal(state, DOWN, "state")
@@ -128,7 +128,7 @@ def test_link_with_little_loss_stays_up():
 def test_backup_carries_traffic_while_the_next_hop_is_silent():
     with Stream(mesh[1], mesh[4], mesh[1].ipv4, mesh[4].ipv4, pause=0.005) as stream:
         stream.wait_progress()
-        with silent(1, 2):
+        with silent((1, 2)):
             cut = time.monotonic()
             stream.wait_progress(50)
             arrived = min(t for t in stream.got_at.values() if t > cut + PROBE_MS * MISSES / 1000)
@@ -148,7 +148,7 @@ def test_backup_carries_traffic_while_the_next_hop_is_silent():
 
 def test_both_next_hops_silent_counts_link_down_and_recovers():
     before = mesh[1].drops().get("tx-link-down", 0)
-    with silent(1, 2), silent(1, 3):
+    with silent((1, 2), (1, 3)):
         wait_for("both down", lambda: mesh[1].link_state(2) == mesh[1].link_state(3) == DOWN)
         expect(not reaches(mesh[1], mesh[4], mesh[1].ipv4, mesh[4].ipv4, seconds=0.1), "reached")
         expect(mesh[1].drops().get("tx-link-down", 0) > before, "drop was not counted")
@@ -170,9 +170,9 @@ def test_carrier_loss_of_the_underlay_interface_is_down_at_once():
     try:
         start = time.monotonic()
         run(f"ip -n {mesh[2].netns} link set {mesh.veth(2, 1)} down")
-        state, when = next_state(sock, 2, 5)
+        state, when = next_state(sock, 2, 20)
         expect_equal(state, DOWN, "state")
-        expect(when - start < 1.0, f"took {when - start:.2f} s")
+        expect(when - start < 10, f"took {when - start:.2f} s; probes would take 100 s")
         expect(reaches(mesh[1], mesh[4], mesh[1].ipv4, mesh[4].ipv4), "backup not used")
     finally:
         run(f"ip -n {mesh[2].netns} link set {mesh.veth(2, 1)} up")
@@ -187,7 +187,7 @@ def test_probes_off_leaves_a_silent_link_as_it_is():
         for a, b in ((1, 2), (2, 1))]
     quiet(0)
     sock = events_of(mesh[1])
-    with silent(1, 2):
+    with silent((1, 2)):
         try:
             next_state(sock, 2, PROBE_MS * MISSES * 3 / 1000)
         except TimeoutError:

@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -14,8 +15,8 @@ import struct
 from lib import uapi
 from lib.ktap import expect, expect_equal, quick
 from lib.lab import DropsExactly, Lab, unchanged_but
-from lib.mesh import CHACHA, GCM, Mesh, ip_batch, line, netns_del, run, wait_for
-from lib.netlink import as_dict, attr, inside, mac, number, u16, u32
+from lib.mesh import CHACHA, GCM, Mesh, ip_batch, line, netns_add, netns_del, run, wait_for
+from lib.netlink import NetlinkError, as_dict, attr, inside, mac, number, u16, u32
 from lib.traffic import (SO_RCVBUFFORCE, closing_all, expect_mesh_connected, reaches, tcp_transfer, udp_socket)
 
 MEBI = 1 << 20
@@ -174,6 +175,39 @@ def test_gso_udp_is_cut_and_arrives_in_order():
             expect_equal(got, parts, "datagrams")
 
 
+def super_packet(lab, n=10):
+    """Intact frames of one length: even ones for hub 1, odd ones for peer 3."""
+    return [lab[2].build(lab[2].inner(b"frame %02d" % i), dst=(lab.hub, lab[3])[i % 2].id)
+            for i in range(n)]
+
+
+def expect_each_once(lab, n=10):
+    own = [lab.delivered() for _ in range(n // 2)]
+    expect_equal(own, [lab[2].inner(b"frame %02d" % i) for i in range(0, n, 2)], "delivered")
+    for _ in range(n // 2):
+        expect(lab[3].receive(), "one was not relayed")
+    expect(lab.delivered(0.1) is None and lab[3].receive(0) is None, "one came twice")
+
+
+@quick
+def test_super_packet_of_a_program_goes_frame_by_frame():
+    """UDP_SEGMENT from a socket: the stack hands us the pieces one by one, but chained."""
+    with Lab() as lab, DropsExactly(lab.hub):
+        lab[2].send_super(super_packet(lab))
+        expect_each_once(lab)
+
+
+@quick
+def test_frames_joined_by_gro_are_each_taken_once():
+    with Lab() as lab, sniffer(lab.hub.netns, "to2") as wire, DropsExactly(lab.hub):
+        lab.join_received()
+        frames = super_packet(lab)
+        lab[2].send_super(frames)
+        expect_each_once(lab)
+        longest = max(len(f) for f in captured(wire))
+        expect(longest > 2 * len(frames[0]), f"nothing was joined: longest packet {longest}")
+
+
 def test_bulk_tcp_uses_super_packets_on_the_underlay():
     with line(2) as mesh, sniffer(mesh[2].netns, "to1") as wire:
         tcp_transfer(mesh[1], mesh[2], mesh[2].ipv4, 4 * MEBI)
@@ -224,7 +258,7 @@ def bridged(mesh):
         for i, name in names.items():
             hub = mesh[i]
             netns_del(name)
-            run(f"ip netns add {name}")
+            netns_add(name)
             ip_batch(hub.netns, ["link add br0 type bridge", "link set br0 up",
                                  f"link add port0 type veth peer name eth0 netns {name}",
                                  f"link set {hub.dev} master br0", "link set port0 master br0",
@@ -295,22 +329,32 @@ def test_learned_mac_ages_out_and_static_does_not():
         expect(fixed in lab.hub.fdb(), "static entry aged out")
 
 
+def fill_fdb(lab, n):
+    """@n static entries, many requests to a datagram, answers only to refusals."""
+    head = struct.pack("=BBH", uapi.HUBMESH_CMD_FDB_NEW, 1, 0) + lab.hub.name()
+    genl, first = lab.hub.genl, fdb_entry(bytes(6), lab[2].id)
+    at = first.index(bytes(6))
+    body = head + first[:at] + b"%s" + first[at + 6:]
+    message = struct.pack("=IHHII", 16 + len(head) + len(first), genl.family, 1, 1 << 30, 0) + body
+    for start in range(0, n, 200):
+        genl.sock.send(b"".join(message.replace(b"%s", struct.pack(">HI", 0x0016, i))
+                                for i in range(start, min(n, start + 200))))
+
+
 def test_learning_stops_at_the_limit_and_traffic_does_not():
     """The table holds 32768; filled by netlink, then one more is heard."""
     with Lab(peers=(2,)) as lab:
-        head = struct.pack("=BBH", uapi.HUBMESH_CMD_FDB_NEW, 1, 0) + lab.hub.name()
-        genl, sent = lab.hub.genl, []
-        for n in range(uapi.HUBMESH_FDB_MAX):
-            sent.append(genl.send_raw(head + fdb_entry(struct.pack(">HI", 0x0016, n), lab[2].id), 5))
-            if len(sent) == 100 or n == uapi.HUBMESH_FDB_MAX - 1:
-                for seq in sent:
-                    genl.collect(seq)
-                sent.clear()
+        fill_fdb(lab, uapi.HUBMESH_FDB_MAX)
         far = mac("00:16:3e:00:00:80")
         with DropsExactly(lab.hub):
             lab[2].send(lab[2].build(lab[2].inner(src=far)))
             expect(lab.delivered(), "frame was not delivered though only learning is full")
-        expect(far not in lab.hub.fdb(), "learned beyond the limit")
+        try:
+            lab.hub.request(uapi.HUBMESH_CMD_FDB_NEW, fdb_entry(far, lab[2].id))
+        except NetlinkError as why:
+            expect_equal((why.errno, "full" in why.extack), (errno.ENOSPC, True), str(why))
+        else:
+            raise AssertionError("learned, or the table was not full")
 
 
 # ---- quality of service and flows

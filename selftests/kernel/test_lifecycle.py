@@ -10,12 +10,12 @@ import os
 import re
 import threading
 
-from lib import requests as rq
+from lib import requests as rq, uapi
 from lib.ktap import expect, expect_equal, quick
-from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, line, link_ref, netns_del, run,
+from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, line, link_ref, netns_add, netns_del, run,
                       wait_for)
 from lib.netlink import Genl, NetlinkError
-from lib.traffic import Stream, expect_mesh_connected, reaches
+from lib.traffic import Sender, Stream, expect_mesh_connected, reaches
 
 MODULE = os.environ.get("HUBMESH_KO")
 
@@ -35,9 +35,9 @@ def module_is_loaded():
     return os.path.exists("/sys/module/hubmesh")
 
 
-def module_users():
-    with open("/sys/module/hubmesh/refcnt") as text:
-        return int(text.read())
+def underlay_is_gone(mesh, a, b):
+    """Hub @a's veth towards @b goes when the namespace of @b is really taken down."""
+    return mesh.veth(a, b) not in run(f"ip -n {mesh[a].netns} link")
 
 
 @quick
@@ -70,7 +70,7 @@ def test_insert_refused_twice_and_device_types_appear_and_go():
         raise AssertionError("inserted twice")
     run("rmmod hubmesh")
     netns_del("lc1")
-    run("ip netns add lc1")
+    netns_add("lc1")
     try:
         ip_batch("lc1", ["link add x type hubmesh"])
     except RuntimeError:
@@ -79,34 +79,35 @@ def test_insert_refused_twice_and_device_types_appear_and_go():
         raise AssertionError("type exists without the module")
     finally:
         run(f"insmod {MODULE}")
-        run("ip netns del lc1")
+        netns_del("lc1")
 
 
 @quick
 def test_namespaces_deleted_under_load():
-    for victim in (1, 2, 3):
+    """No socket of ours is in the victims, so that nothing keeps them alive."""
+    for victim in (2, 3):
         with line(3, cipher=GCM if victim == 2 else CHACHA, probe_ms=10) as mesh:
-            with load(mesh, 1, 3):
-                run(f"ip netns del {mesh[victim].netns}")
-    wait_for("no user of the module", lambda: module_users() == 0, 15)
+            with Sender(mesh[1], mesh[1].ipv4, mesh[3].ipv4), \
+                    Sender(mesh[1], mesh[1].ipv4, mesh[2].ipv4):
+                mesh[victim].genl.close()
+                netns_del(mesh[victim].netns)
+                neighbour = 1 if victim == 2 else 2
+                wait_for("namespace to go", lambda: underlay_is_gone(mesh, neighbour, victim), 20)
 
 
 def test_devices_deleted_under_load():
-    with line(3, probe_ms=10) as mesh:
-        for victim in (3, 2, 1):
-            if victim == 3:
-                with load(mesh, 1, 3):
-                    ip_batch(mesh[3].netns, ["link del mesh0"])
-            else:
+    for victim in (1, 2, 3):
+        with line(3, probe_ms=10) as mesh:
+            with load(mesh, 1, 3):
                 ip_batch(mesh[victim].netns, ["link del mesh0"])
-    wait_for("no user of the module", lambda: module_users() == 0, 15)
+                expect("mesh0" not in run(f"ip -n {mesh[victim].netns} link"), "device left")
 
 
 def test_device_moves_between_namespaces_under_load():
     with line(3) as mesh:
         far, other = mesh[3], "lc2"
         netns_del(other)
-        run(f"ip netns add {other}")
+        netns_add(other)
         try:
             with load(mesh, 1, 3):
                 for _ in range(4):
@@ -123,27 +124,24 @@ def test_device_moves_between_namespaces_under_load():
             netns_del(other)
 
 
+def rejoin(mesh, epoch):
+    """Hub 2 forgets its link to hub 1 and makes it again, both ends with a key never used."""
+    mesh[2].link_del(1)
+    mesh[2].link_new(index=1, peer=mesh[1], remote=mesh.address(1, 2), remote_index=2, probe_ms=10)
+    mesh[1].request(rq.KEY_DEL, link_ref(2))
+    mesh.link_key(1, 2, epoch=epoch)
+    mesh.link_key(2, 1, epoch=epoch)
+
+
 def churn(mesh, stop, failures):
     """Links, keys, hubs and routes of the relay come and go."""
-    def fresh(x, y, phase):
+    epoch = 0
+    while not stop.wait(0.05):
+        epoch += 1
         try:
-            mesh[x].key_del(link_ref(y), phase)
-        except NetlinkError:
-            pass
-        mesh.link_key(x, y, phase, epoch=phase, use=False)
-
-    n = 0
-    while not stop.is_set():
-        n += 1
-        try:
-            fresh(2, 1, 2)
-            mesh.route()
+            rejoin(mesh, epoch)
             mesh[2].hub_del(mesh[1])
             mesh[2].hub_new(mesh[1])
-            mesh[2].link_del(1)
-            mesh[2].link_new(index=1, peer=mesh[1], remote=mesh.address(1, 2), remote_index=2,
-                             probe_ms=10)
-            mesh.link_key(2, 1)
             mesh.route()
         except Exception as error:
             failures.append(error)
@@ -156,22 +154,24 @@ def test_tables_change_under_load():
         with load(mesh, 1, 3) as (there, _):
             worker = threading.Thread(target=churn, args=(mesh, stop, failures), name="churn")
             worker.start()
-            for _ in range(3):
-                there.wait_progress(50, 30)
-            stop.set()
-            worker.join(20)
+            try:
+                for _ in range(3):
+                    there.wait_progress(50, 20)
+            finally:
+                stop.set()
+                worker.join(20)
         expect_equal(failures, [], "changes that failed")
-        mesh[2].link_del(1)
-        mesh[1].link_del(2)
-        mesh.join(1, 2)
-        mesh.route()
+        for hub, other in ((2, 1), (1, 2)):
+            mesh.seal(hub, other, phase=1, epoch=1)
+        wait_for("link up", lambda: mesh[1].link_state(2) == mesh[2].link_state(1)
+                 == uapi.HUBMESH_LINK_UP)
         expect_mesh_connected(mesh)
 
 
 def test_netlink_readers_and_writers_while_devices_come_and_go():
     """Dumps and changes from two threads race with link add and del."""
     netns_del("lc3")
-    run("ip netns add lc3")
+    netns_add("lc3")
     stop, seen = threading.Event(), set()
 
     def reader():
@@ -205,7 +205,7 @@ def test_netlink_readers_and_writers_while_devices_come_and_go():
         stop.set()
         for thread in threads:
             thread.join(10)
-        run("ip netns del lc3")
+        netns_del("lc3")
     expect(seen <= {errno.ENODEV}, f"unexpected errors {sorted(seen)}")
 
 
@@ -255,11 +255,11 @@ def fill_and_empty(netns):
 
 def test_filling_and_deleting_devices_leaks_no_memory_and_no_cipher():
     netns_del("lc4")
-    run("ip netns add lc4")
+    netns_add("lc4")
+    ip_batch("lc4", ["link set lo up"])
     try:
         for _ in range(3):
             fill_and_empty("lc4")
-        wait_for("frees to finish", lambda: module_users() == 0)
         ciphers, start = cipher_users(), memory_kib()
         for _ in range(8):
             fill_and_empty("lc4")
@@ -267,7 +267,7 @@ def test_filling_and_deleting_devices_leaks_no_memory_and_no_cipher():
         wait_for("memory to come back", lambda: memory_kib() - start < 2048, 15, step=0.5)
         expect_equal(cipher_users(), ciphers, "references on ciphers")
     finally:
-        run("ip netns del lc4")
+        netns_del("lc4")
 
 
 def test_traffic_leaks_no_memory():

@@ -18,7 +18,8 @@ import struct
 from lib import uapi
 from lib.ktap import expect, expect_equal, quick
 from lib.lab import Lab
-from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, link_ref, material, netns_del, run, wait_for)
+from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, link_ref, material, netns_add,
+                      netns_del, run, wait_for)
 from lib.requests import (BEGIN, COMMANDS, COMMIT, DEV_GET, DEV_SET, FDB_DEL, FDB_FLUSH, FDB_GET, FDB_NEW, HUB_DEL,
                           HUB_GET, HUB_NEW, KEY_DEL, KEY_SET, KEY_USE, LINK_DEL, LINK_GET, LINK_NEW,
                           LINK_SET, ME, NAME, OTHER, PEER, ROUTE_GET, ROUTE_REPLACE, WHOLE,
@@ -35,7 +36,7 @@ def setup():
     global genl
     for name in (NS, "nl2"):
         netns_del(name)
-        run(f"ip netns add {name}")
+        netns_add(name)
     ip_batch(NS, ["link set lo up", "link add dummy0 type dummy", "link set dummy0 up",
                   "addr add 10.9.9.1/24 dev dummy0"])
     fresh_device()

@@ -133,9 +133,10 @@ test_log_shows_lines_and_follows()
 {
 	run 0 log && has "$out" "event=start" && run 0 log -n 1 && lacks "$out" "event=start"
 	mkfifo "$dir/follow"
-	"$meshctl" -s "$socket" log -f -n 0 >"$dir/follow" &
+	"$meshctl" -s "$socket" log -f -n 1 >"$dir/follow" &
 	local pid=$! line
 	exec {follow}<"$dir/follow"
+	read -r -t 10 -u "$follow" line # it has found its place
 	run 0 log-level debug
 	read -r -t 10 -u "$follow" line
 	kill "$pid" && wait "$pid" 2>/dev/null
@@ -169,6 +170,18 @@ test_ping_without_a_reply_exits_1()
 		grep -q "no ICMP socket" "$dir/err" && return
 		jq -e '.sent == 1 and .received == 0' "$dir/ping" >/dev/null
 	fi
+}
+
+# In a network of its own, where the loopback holds the fake hub's address.
+test_ping_measures_round_trips()
+{
+	local setup='ip link set lo up && ip addr add fd5e:1f2:3:0:aa:bbff:fecc:2/128 dev lo nodad'
+
+	unshare -n bash -c "$setup" 2>/dev/null || return 4
+	out=$(unshare -n bash -c "$setup && exec \"\$@\"" - \
+		"$meshctl" -s "$socket" ping -c 3 -i 0.05 bravo) || return 1
+	has "$out" "reply 3 from bravo" && has "$out" "3 received, 0 % lost" &&
+		has "$out" "round trip min"
 }
 
 test_other_users_are_turned_away()

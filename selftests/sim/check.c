@@ -84,8 +84,8 @@ static int compare_hub(const struct hub_view_hub *view, void *arg)
 		return 1;
 	}
 	if (view->lsr_seq != seen->sim->nodes[to].disk[PERSIST_LSR_SEQ]) {
-		snprintf(seen->why, sizeof(seen->why), "n%d holds an old record of n%d",
-			 seen->node, to);
+		snprintf(seen->why, sizeof(seen->why), "n%d holds an old record of n%d", seen->node,
+			 to);
 		return 1;
 	}
 	seen->ipv4[to] = view->ipv4.s_addr;
@@ -163,8 +163,8 @@ bool check_converged(struct sim *sim, char *why, size_t size)
 			return false;
 		}
 		if (seen.n != n || has_duplicate_ipv4(&seen, n)) {
-			snprintf(why, size, "n%d sees %d of %d hubs or a duplicate IPv4", i,
-				 seen.n, n);
+			snprintf(why, size, "n%d sees %d of %d hubs or a duplicate IPv4", i, seen.n,
+				 n);
 			return false;
 		}
 	}

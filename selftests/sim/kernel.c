@@ -48,8 +48,7 @@ static void link_set(struct sim *sim, struct sim_node *node, const struct effect
 
 	if (index >= node->n_links) {
 		node->links = xreallocarray(node->links, index + 1, sizeof(*link));
-		memset(&node->links[node->n_links], 0,
-		       (index + 1 - node->n_links) * sizeof(*link));
+		memset(&node->links[node->n_links], 0, (index + 1 - node->n_links) * sizeof(*link));
 		node->n_links = index + 1;
 	}
 	link = &node->links[index];
@@ -60,14 +59,13 @@ static void link_set(struct sim *sim, struct sim_node *node, const struct effect
 	link->peer = node_by_id(sim, &effect->link_set.peer);
 	link->remote_link = effect->link_set.remote_link;
 	link->edge = (int)effect->link_set.remote.ifindex - 1;
-	sim_trace(sim, node->index, "link-set link=%u remote=%u peer=n%d", index,
-		  link->remote_link, link->peer);
+	sim_trace(sim, node->index, "link-set link=%u remote=%u peer=n%d", index, link->remote_link,
+		  link->peer);
 	if (effect->link_set.remote.port != SIM_DATA_PORT)
 		sim_fail(sim, "n%d link %u has no data port", node->index, index);
 }
 
-static struct sim_ring *ring_of(struct sim *sim, struct sim_node *node,
-				const struct effect *effect)
+static struct sim_ring *ring_of(struct sim *sim, struct sim_node *node, const struct effect *effect)
 {
 	struct sim_link *link;
 	int peer;
@@ -97,8 +95,11 @@ static void key_install(struct sim *sim, struct sim_node *node, struct sim_ring 
 	}
 	if (key->conn == conn->id && key->serial == effect->key.serial)
 		sim_fail(sim, "n%d installs the same key material twice", node->index);
-	*key = (struct sim_key){.is_live = true, .conn = conn->id, .serial = effect->key.serial,
-				.cipher = effect->key.cipher, .peer_life = conn->life[!side],
+	*key = (struct sim_key){.is_live = true,
+				.conn = conn->id,
+				.serial = effect->key.serial,
+				.cipher = effect->key.cipher,
+				.peer_life = conn->life[!side],
 				.made_ns = sim->now_ns};
 	ring->pending = effect->key.phase;
 }
@@ -233,8 +234,8 @@ static bool ring_receive(struct sim *sim, const struct sim_node *from, struct si
 		return true;
 	}
 	if (to->life == key->peer_life && to_ring->born_ns <= key->made_ns)
-		sim_fail(sim, "n%d transmits to n%d with %s phase %d the other lacks",
-			 from->index, to->index, what, ring->tx);
+		sim_fail(sim, "n%d transmits to n%d with %s phase %d the other lacks", from->index,
+			 to->index, what, ring->tx);
 	return false;
 }
 

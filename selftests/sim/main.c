@@ -114,7 +114,8 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
 		break;
 	case SIM_PROBE:
 		kernel_probe_all(sim);
-		sim_schedule(sim, sim->now_ns + SIM_PROBE_NS, (struct sim_event){.kind = SIM_PROBE});
+		sim_schedule(sim, sim->now_ns + SIM_PROBE_NS,
+			     (struct sim_event){.kind = SIM_PROBE});
 		break;
 	case SIM_FAULT:
 		on_fault(sim);
@@ -297,26 +298,41 @@ static void print_result(const struct sim *sim, bool ok)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"seed", 1, NULL, 's'},	   {"topology", 1, NULL, 't'}, {"hubs", 1, NULL, 'n'},
-		{"seconds", 1, NULL, 'T'}, {"faults", 1, NULL, 'f'},   {"trace", 1, NULL, 'o'},
-		{"verbose", 0, NULL, 'v'}, {0}};
-	struct sim_options o = {.seed = 1, .topology = "ring", .hubs = 8, .seconds = 30,
-				.faults = "none"};
+	static const struct option longs[] = {{"seed", 1, NULL, 's'},	 {"topology", 1, NULL, 't'},
+					      {"hubs", 1, NULL, 'n'},	 {"seconds", 1, NULL, 'T'},
+					      {"faults", 1, NULL, 'f'},	 {"trace", 1, NULL, 'o'},
+					      {"verbose", 0, NULL, 'v'}, {0}};
+	struct sim_options o = {
+		.seed = 1, .topology = "ring", .hubs = 8, .seconds = 30, .faults = "none"};
 	struct sim sim;
 	bool ok;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 's': o.seed = strtoull(optarg, NULL, 0); break;
-		case 't': o.topology = optarg; break;
-		case 'n': o.hubs = atoi(optarg); break;
-		case 'T': o.seconds = strtoull(optarg, NULL, 0); break;
-		case 'f': o.faults = optarg; break;
-		case 'o': o.trace_path = optarg; break;
-		case 'v': o.verbose = true; break;
-		default: return usage();
+		case 's':
+			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			o.topology = optarg;
+			break;
+		case 'n':
+			o.hubs = atoi(optarg);
+			break;
+		case 'T':
+			o.seconds = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			o.faults = optarg;
+			break;
+		case 'o':
+			o.trace_path = optarg;
+			break;
+		case 'v':
+			o.verbose = true;
+			break;
+		default:
+			return usage();
 		}
 	}
 	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || !parse_faults(&o))

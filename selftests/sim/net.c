@@ -39,7 +39,9 @@ static void beacon_once(struct sim *sim, struct sim_node *node, int edge, uint64
 			const struct effect *effect)
 {
 	int side = side_of(sim, edge, node->index);
-	struct sim_event event = {.kind = SIM_BEACON, .edge = edge, .side = side,
+	struct sim_event event = {.kind = SIM_BEACON,
+				  .edge = edge,
+				  .side = side,
 				  .node = sim->edges[edge].node[!side]};
 
 	event.bytes = xmemdup(effect->beacon_send.bytes, effect->beacon_send.len);
@@ -93,15 +95,15 @@ static bool is_passable(struct sim *sim, const struct sim_conn *conn, int side, 
 	return kernel_walk(sim, conn->node[side], conn->node[!side], delay) >= 0;
 }
 
-static struct sim_conn *conn_new(struct sim *sim, struct sim_node *node, const struct effect *effect,
-				 int target)
+static struct sim_conn *conn_new(struct sim *sim, struct sim_node *node,
+				 const struct effect *effect, int target)
 {
 	struct sim_conn *conn = xnew(struct sim_conn);
 
 	if (sim->n_conns == sim->conns_capacity) {
 		sim->conns_capacity = sim->conns_capacity ? sim->conns_capacity * 2 : 256;
-		sim->conns = xreallocarray(sim->conns, sim->conns_capacity,
-					   sizeof(struct sim_conn *));
+		sim->conns =
+			xreallocarray(sim->conns, sim->conns_capacity, sizeof(struct sim_conn *));
 	}
 	sim->conns[sim->n_conns++] = conn;
 	conn->id = sim->n_conns;
@@ -122,8 +124,8 @@ static int target_of(const struct sim *sim, const struct sim_node *node,
 	*edge = -1;
 	if (effect->dial.over_mesh) {
 		for (int i = 0; i < sim->n_nodes; i++) {
-			if (i != node->index && IN6_ARE_ADDR_EQUAL(&sim->nodes[i].ula,
-								   &effect->dial.to.addr6))
+			if (i != node->index &&
+			    IN6_ARE_ADDR_EQUAL(&sim->nodes[i].ula, &effect->dial.to.addr6))
 				return i;
 		}
 		return -1;
@@ -196,8 +198,7 @@ void net_send(struct sim *sim, struct sim_node *node, const struct effect *effec
 
 	conn = net_conn_of(sim, node->index, effect->send.session, &side);
 	if (conn && conn->is_open[side])
-		enqueue(sim, conn, side, effect->send.message, effect->send.body,
-			effect->send.len);
+		enqueue(sim, conn, side, effect->send.message, effect->send.body, effect->send.len);
 }
 
 void net_close(struct sim *sim, struct sim_node *node, uint64_t session)
@@ -217,7 +218,8 @@ static void report_up(struct sim *sim, struct sim_conn *conn, int side)
 {
 	struct sim_node *node = &sim->nodes[conn->node[side]];
 	struct session_peer peer = {.hub = sim->nodes[conn->node[!side]].id,
-				    .is_client = side == 0, .over_mesh = conn->over_mesh};
+				    .is_client = side == 0,
+				    .over_mesh = conn->over_mesh};
 
 	if (conn->over_mesh) {
 		peer.local.family = peer.remote.family = AF_INET6;
@@ -247,8 +249,7 @@ static void report_down(struct sim *sim, struct sim_conn *conn, int side, int er
 		return;
 	sim_trace(sim, node->index, "session-down session=%llu error=%d",
 		  (unsigned long long)conn->session[side], error);
-	hub_on_session_down(node->hub, node_clock(sim, node), conn->session[side], error,
-			    &sim->fx);
+	hub_on_session_down(node->hub, node_clock(sim, node), conn->session[side], error, &sim->fx);
 	node_run_effects(sim, node);
 }
 
@@ -302,9 +303,9 @@ static void on_pump(struct sim *sim, struct sim_conn *conn, int side)
 		struct sim_message *m = conn->head[side];
 
 		if (!is_passable(sim, conn, side, &delay)) {
-			sim_schedule(sim, sim->now_ns + RETRANSMIT_NS,
-				     (struct sim_event){
-					     .kind = SIM_PUMP, .a = conn->id, .side = side});
+			sim_schedule(
+				sim, sim->now_ns + RETRANSMIT_NS,
+				(struct sim_event){.kind = SIM_PUMP, .a = conn->id, .side = side});
 			return;
 		}
 		conn->head[side] = m->next;

@@ -13,7 +13,8 @@
 
 void node_make_identity(struct sim *sim, struct sim_node *node)
 {
-	struct issue_hub issue = {.root_der = sim->root, .root_der_len = sim->root_len,
+	struct issue_hub issue = {.root_der = sim->root,
+				  .root_der_len = sim->root_len,
 				  .not_before_s = 1700000000,
 				  .not_after_s = 1700000000 + 397ll * 86400};
 	uint8_t pubkey[HUB_PUBKEY_LEN];
@@ -96,8 +97,8 @@ void node_start(struct sim *sim, struct sim_node *node)
 		int e = node->edges[i], side = sim->edges[e].node[1] == node->index;
 		struct endpoint address = edge_address(sim, e, side);
 
-		hub_on_interface(node->hub, node_clock(sim, node), edge_ifindex(e), true,
-				 &address, 1, &sim->fx);
+		hub_on_interface(node->hub, node_clock(sim, node), edge_ifindex(e), true, &address,
+				 1, &sim->fx);
 		node_run_effects(sim, node);
 	}
 }
@@ -161,8 +162,7 @@ static void run_effect(struct sim *sim, struct sim_node *node, const struct effe
 		persist(sim, node, effect);
 		break;
 	case EFFECT_LOG:
-		sim_trace(sim, node->index, "log class=%d %s", effect->log.class,
-			  effect->log.text);
+		sim_trace(sim, node->index, "log class=%d %s", effect->log.class, effect->log.text);
 		if (effect->log.class == LOG_CLASS_BUG)
 			sim_fail(sim, "n%d logs a bug: %s", node->index, effect->log.text);
 		break;
@@ -190,8 +190,8 @@ void node_run_effects(struct sim *sim, struct sim_node *node)
 	wait = sim->now_ns + wait + wait / 50 + 1000; /* drift: never early */
 	if (wait < node->timer) {
 		node->timer = wait;
-		sim_schedule(sim, wait, (struct sim_event){.kind = SIM_TIMER,
-							   .node = node->index,
-							   .a = node->life});
+		sim_schedule(sim, wait,
+			     (struct sim_event){
+				     .kind = SIM_TIMER, .node = node->index, .a = node->life});
 	}
 }

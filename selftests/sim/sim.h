@@ -71,7 +71,7 @@ struct sim_node {
 	struct sim_link *links; /* by index */
 	size_t n_links;
 	struct sim_ring *seals; /* by node */
-	bool *knows;		/* by node: HUB_SET */
+	bool *knows; /* by node: HUB_SET */
 	struct effect_route *routes; /* by node; n_via 0: none */
 	uint64_t generation;
 	uint64_t *asked_ns; /* NEED_SESSION rate limit, by node */
@@ -134,7 +134,8 @@ struct sim_options {
 	const char *topology, *trace_path, *faults;
 	int hubs;
 	uint64_t seconds;
-	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey, verbose;
+	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey,
+		verbose;
 };
 
 struct sim {

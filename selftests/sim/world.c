@@ -75,8 +75,8 @@ void sim_fail(struct sim *sim, const char *fmt, ...)
 
 	if (sim->failure[0])
 		return;
-	n = snprintf(sim->failure, sizeof(sim->failure), "at %llu.%06llu s: ",
-		     (unsigned long long)(sim->now_ns / NSEC_PER_SEC),
+	n = snprintf(sim->failure, sizeof(sim->failure),
+		     "at %llu.%06llu s: ", (unsigned long long)(sim->now_ns / NSEC_PER_SEC),
 		     (unsigned long long)(sim->now_ns % NSEC_PER_SEC / 1000));
 	va_start(ap, fmt);
 	vsnprintf(sim->failure + n, sizeof(sim->failure) - n, fmt, ap);
@@ -145,8 +145,8 @@ void sim_build_topology(struct sim *sim)
 {
 	const char *name = sim->options.topology;
 
-	sim->edges = xnew_array(struct sim_edge,
-				(size_t)sim->n_nodes * SIM_EDGES_PER_NODE_MAX / 2 + 1);
+	sim->edges =
+		xnew_array(struct sim_edge, (size_t)sim->n_nodes * SIM_EDGES_PER_NODE_MAX / 2 + 1);
 	if (!strcmp(name, "grid")) {
 		build_grid(sim);
 		return;
@@ -163,7 +163,8 @@ void sim_build_topology(struct sim *sim)
 
 static void make_root(struct sim *sim)
 {
-	struct issue_root root = {.mesh = "sim", .not_before_s = 1700000000,
+	struct issue_root root = {.mesh = "sim",
+				  .not_before_s = 1700000000,
 				  .not_after_s = 1700000000 + 3650ll * 86400};
 	int len;
 

@@ -212,10 +212,11 @@ static void config_is_printed_as_its_file(void **state)
 {
 	draw(draw_config, "{\"config\":{\"mesh\":\"lab\",\"user\":null,\"interface\":{\"mtu\":1380,"
 			  "\"keep\":false},\"underlay\":{\"include\":[\"eth*\",\"a\\u001b\"],"
-			  "\"exclude\":[]}}}");
+			  "\"exclude\":[]},\"ipv4\":{\"pool\":null}}}");
 	assert_string_equal(printed(), "mesh: lab\n# user:\ninterface:\n  mtu: 1380\n"
 				       "  keep: false\nunderlay:\n"
-				       "  include: [\"eth*\", \"a\\u001B\"]\n  # exclude:\n");
+				       "  include: [\"eth*\", \"a\\u001B\"]\n  # exclude:\n"
+				       "# ipv4:\n  # pool:\n");
 }
 
 static void empty_lists_are_sentences(void **state)

@@ -119,6 +119,20 @@ static void messages_arrive_in_order_both_ways(void **state)
 	assert_int_equal(alpha.number, CONTROL_RECORD);
 }
 
+/* 400 bodies of 64 KiB: more window updates than any flood limit allows at once. */
+static void bulk_is_not_taken_for_a_flood(void **state)
+{
+	connect_nodes(&alpha, &bravo);
+	for (uint32_t i = 0; i < 400; i += 40) {
+		send_numbered(&alpha, i, 40, CONTROL_BODY_MAX);
+		send_numbered(&bravo, i, 40, CONTROL_BODY_MAX);
+		wait_for(alpha.downs + bravo.downs > 0 ||
+			 (alpha.messages == i + 40 && bravo.messages == i + 40));
+	}
+	assert_int_equal(alpha.downs + bravo.downs, 0);
+	assert_int_equal(alpha.messages, 400);
+}
+
 static void empty_bodies_and_every_number_arrive(void **state)
 {
 	connect_nodes(&alpha, &bravo);
@@ -370,6 +384,19 @@ static void free_with_sessions_in_every_state_reports_nothing(void **state)
 	wait_for(bravo.downs >= 1);
 }
 
+static void free_delivers_what_was_queued(void **state)
+{
+	connect_nodes(&alpha, &bravo);
+	send_numbered(&alpha, 0, 2, 100);
+	assert_int_equal(transport_send(alpha.transport, 2, CONTROL_BYE, NULL, 0), 0);
+	transport_free(alpha.transport);
+	wait_for(bravo.downs == 1);
+	assert_int_equal(bravo.messages, 3);
+	assert_int_equal(bravo.error, -ESHUTDOWN);
+	trust_free(alpha.trust);
+	node_start(&alpha, "alpha"); /* for stop_two */
+}
+
 static void taken_port_and_foreign_key_are_explained(void **state)
 {
 	const char *error_text = NULL;
@@ -394,6 +421,7 @@ int main(void)
 		WITH_TWO(inbound_on_a_mesh_address_is_over_mesh),
 		WITH_TWO(dial_without_expectation_learns_the_peer),
 		WITH_TWO(messages_arrive_in_order_both_ways),
+		WITH_TWO(bulk_is_not_taken_for_a_flood),
 		WITH_TWO(empty_bodies_and_every_number_arrive),
 		WITH_TWO(refused_message_is_answered_400_and_counted),
 		WITH_TWO(pings_measure_the_round_trip),
@@ -411,6 +439,7 @@ int main(void)
 		WITH_TWO(owner_may_close_within_a_message),
 		WITH_TWO(owner_may_free_within_a_message),
 		WITH_TWO(free_with_sessions_in_every_state_reports_nothing),
+		WITH_TWO(free_delivers_what_was_queued),
 		WITH_TWO(taken_port_and_foreign_key_are_explained),
 	};
 

@@ -712,7 +712,7 @@ static void control_frame_floods_end_the_session(void **state)
 		uint8_t type;
 		uint32_t stream;
 		size_t len;
-	} floods[] = {{F_PING, 0, 8}, {F_SETTINGS, 0, 0}, {F_PRIORITY, 3, 5}};
+	} floods[] = {{F_PING, 0, 8}, {F_SETTINGS, 0, 0}, {F_PRIORITY, 3, 5}, {F_WINDOW, 0, 4}};
 
 	for (size_t f = 0; f < sizeof(floods) / sizeof(*floods); f++) {
 		struct raw raw;
@@ -720,7 +720,7 @@ static void control_frame_floods_end_the_session(void **state)
 		victim.ups = victim.downs = 0;
 		raw_become_peer(&raw);
 		for (int i = 0; i < 3000 && !raw.is_closed; i++)
-			raw_frame(&raw, floods[f].type, 0, floods[f].stream, "\0\0\0\0\0\0\0\0",
+			raw_frame(&raw, floods[f].type, 0, floods[f].stream, "\0\0\0\1\0\0\0\0",
 				  floods[f].len);
 		raw_wait_for(&raw, raw.is_closed && victim.downs == 1);
 		assert_int_equal(victim.error, -EDQUOT);

@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "demo"))
 import story  # noqa: E402
-from lib.mesh import run, wait_for  # noqa: E402
+from lib.mesh import insert_module, run, wait_for  # noqa: E402
 from lib.netlink import inside  # noqa: E402
 
 ROUNDS = 5
@@ -81,8 +81,7 @@ def main():
     parser.add_argument("--module", required=True)
     parser.add_argument("--json")
     args = parser.parse_args()
-    run("modprobe -a udp_tunnel ip6_udp_tunnel veth", check=False)
-    run(f"insmod {args.module}")
+    insert_module(args.module)
     hubs = pair()
     times, rows = [], []
 

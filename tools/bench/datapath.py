@@ -20,7 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "selftests", "kernel"))
 from lib import mesh as hm  # noqa: E402
-from lib.mesh import run, wait_for  # noqa: E402
+from lib.mesh import insert_module, run, wait_for  # noqa: E402
 
 UNDERLAY_MTU = 1600
 TESTS = {"tcp": [], "udp1370": ["-u", "-b", "0", "-l", "1370"], "udp64": ["-u", "-b", "0", "-l", "64"]}
@@ -232,9 +232,7 @@ def main():
     parser.add_argument("--module", default="build/6.1/hubmesh.ko")
     args = parser.parse_args()
     if "hubmesh" in args.systems:
-        run("modprobe -a udp_tunnel ip6_udp_tunnel aesni_intel gcm chacha20poly1305 libchacha20poly1305",
-            check=False)
-        run(f"insmod {args.module}")
+        insert_module(args.module)
     rows = []
     failed = []
     for name in args.systems.split(","):

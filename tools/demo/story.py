@@ -26,7 +26,7 @@ import time
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "selftests", "kernel"))
 from lib import frame, uapi  # noqa: E402
-from lib.mesh import material, run, wait_for  # noqa: E402
+from lib.mesh import insert_module, material, run, wait_for  # noqa: E402
 from lib.netlink import inside, mac  # noqa: E402
 
 HUBS = "abcde"
@@ -442,8 +442,7 @@ def main():
     hubs = {name: DemoHub(name, f"{WORK}/ca") for name in HUBS}
     status = 0
     try:
-        run("modprobe -a udp_tunnel ip6_udp_tunnel sch_netem veth", check=False)
-        run(f"insmod {args.module}")
+        insert_module(args.module)
         build(story, hubs)
         far = discover(story, hubs)
         ping(story, hubs, far)

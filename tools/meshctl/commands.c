@@ -61,7 +61,17 @@ static const struct meshctl_command commands[] = {
 	 "Example:\n  meshctl reload\n",
 	 false, cmd_reload},
 	{"ca", "COMMAND ...", "Make a mesh's root and issue certificates for hubs",
-	 "Example:\n  meshctl ca --help\n", true, cmd_ca},
+	 "Works on files; the daemon is not asked.\n\n"
+	 "Commands:\n"
+	 "  init --mesh NAME --dir DIR [--days N]\n"
+	 "                        make the root certificate and key of a new mesh in DIR\n"
+	 "  issue --dir DIR --hub NAME --out STATEDIR [--days N] [--pubkey FILE]\n"
+	 "                        make the identity of one hub, ready for its meshd\n"
+	 "  show FILE             say what a certificate contains\n\n"
+	 "Example:\n"
+	 "  meshctl ca init --mesh lab.example --dir /root/mesh-ca\n"
+	 "  meshctl ca issue --dir /root/mesh-ca --hub delta --out /tmp/delta\n",
+	 true, cmd_ca},
 	{"version", "", "Show the versions of meshctl, meshd and the module",
 	 "Example:\n  meshctl version\n", false, cmd_version},
 };

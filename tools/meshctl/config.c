@@ -60,16 +60,30 @@ static void print_value(struct meshctl *ctl, const json_t *value)
 	}
 }
 
+/* Printed as a comment, so that the whole can be used as a file. */
+static bool is_unset(const json_t *value)
+{
+	const char *key;
+	json_t *inner;
+
+	if (json_is_object(value)) {
+		json_object_foreach((json_t *)value, key, inner)
+		{
+			if (json_is_object(inner) || !is_unset(inner))
+				return false;
+		}
+		return true;
+	}
+	return json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
+}
+
 static void print_entry(struct meshctl *ctl, const char *key, const json_t *value,
 			const char *indent)
 {
-	/* Unset, or the default of an empty list: a comment, so that the whole can be a file. */
-	bool is_unset = json_is_null(value) || (json_is_array(value) && !json_array_size(value));
-
-	fprintf(ctl->out, "%s%s", indent, is_unset ? "# " : "");
+	fprintf(ctl->out, "%s%s", indent, is_unset(value) ? "# " : "");
 	print_text(ctl, key);
 	fputs(":", ctl->out);
-	if (!is_unset) {
+	if (!is_unset(value)) {
 		fputc(' ', ctl->out);
 		print_value(ctl, value);
 	}
@@ -89,6 +103,7 @@ void draw_config(struct meshctl *ctl, const json_t *answer)
 			print_entry(ctl, key, value, "");
 			continue;
 		}
+		fputs(is_unset(value) ? "# " : "", ctl->out);
 		print_text(ctl, key);
 		fputs(":\n", ctl->out);
 		json_object_foreach(value, inner_key, inner)

@@ -32,6 +32,9 @@ void echo_close(struct echo *echo);
 int echo_send(struct echo *echo, uint16_t seq, uint64_t now_ns);
 /**
  * echo_receive() - Take one packet if there is one.
+ * @echo: socket
+ * @seq: set on success: of the request
+ * @sent_ns: set on success: @now_ns of the request
  * Return: 0 a reply to us, @seq and @sent_ns are set; -EAGAIN nothing or not for us;
  * other -errno: the network answered with an error (EHOSTUNREACH ...).
  */

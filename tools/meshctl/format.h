@@ -27,6 +27,9 @@ const char *format_percent(uint64_t part, uint64_t whole, char buf[FORMAT_MAX]);
 
 /**
  * format_safe() - Text from other machines, harmless on a terminal.
+ * @text: from anywhere
+ * @buf: receives the copy
+ * @size: of @buf, at least 1
  *
  * Control characters (C0, DEL, C1 in UTF-8) become '?'; the rest is copied, cut to @size.
  */

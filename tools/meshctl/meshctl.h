@@ -112,7 +112,10 @@ int cmd_version(struct meshctl *ctl, int argc, char **argv);
 
 /**
  * meshctl_getopt() - getopt_long() for commands; stops at the first operand.
- * @shortopts: the command's own letters ("c:i:"), not one of "soh" + "w" (they are global)
+ * @ctl: receives the global options
+ * @argc: as given to the command
+ * @argv: as given to the command
+ * @shortopts: the command's own letters ("c:i:"), without "s", "o" and "h": those are global
  * @longopts: the command's own long options, ended by a zero entry; NULL for none
  *
  * Global options (-s, -o, --watch, --no-color) are taken out and applied to
@@ -127,12 +130,17 @@ int meshctl_getopt(struct meshctl *ctl, int argc, char **argv, const char *short
 
 /**
  * meshctl_getopt_end() - What to do with 'h' or '?' from meshctl_getopt().
+ * @ctl: where to print
+ * @opt: what meshctl_getopt() returned
  * Return: for 'h' prints the command's help, MESHCTL_OK; for '?' points to it, MESHCTL_USAGE.
  */
 int meshctl_getopt_end(struct meshctl *ctl, int opt);
 
 /**
  * meshctl_no_operands() - Parse the options of a command that has none of its own.
+ * @ctl: receives the global options
+ * @argc: as given to the command
+ * @argv: as given to the command
  * @ret: exit code, when the command is over already (help, usage error)
  * Return: true to go on.
  */
@@ -140,6 +148,7 @@ bool meshctl_no_operands(struct meshctl *ctl, int argc, char **argv, int *ret);
 
 /**
  * meshctl_fail() - Say what went wrong and what to do about it.
+ * @ctl: where to print
  * @code: exit code to return
  * @hint: what to do, a sentence without a full stop; NULL for none
  * @fmt: what is wrong, where

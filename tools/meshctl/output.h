@@ -38,6 +38,9 @@ int output_get(struct meshctl *ctl, const char *path, output_draw_fn draw);
 
 /**
  * output_table() - Aligned rows, one for each object of an array.
+ * @ctl: options and output
+ * @columns: what to show
+ * @n_columns: entries of @columns
  * @rows: JSON array; NULL and other types count as empty
  * @empty: what to say instead of an empty table
  */

@@ -26,6 +26,7 @@ void draw_log(struct meshctl *ctl, const json_t *answer);
 
 /**
  * draw_top() - Rates between two answers of /v1/stats.
+ * @ctl: options and output
  * @before: the earlier one; NULL shows totals without rates
  * @now: the later one
  */

@@ -17,12 +17,11 @@ import socket
 import struct
 
 from . import frame, uapi
-from .mesh import (CHACHA, Hub, hub_ref, join_namespaces, link_ref, material, netns_del, run,
-                   wait_for)
+from .mesh import (CHACHA, Hub, hub_ref, join_namespaces, link_ref, material, netns_add,
+                   netns_del, run, wait_for)
 from .netlink import inside, u16
 
 MARK = 0x88B5
-PEER_NS = "labpeers"
 UDP_SEGMENT, UDP_GRO = 103, 104
 
 
@@ -42,8 +41,8 @@ class Peer(Hub):
 
     def open(self):
         join_namespaces(self.hub.netns, f"to{self.number}", self.hub_address,
-                        PEER_NS, f"from{self.number}", self.address, self.lab.underlay_mtu)
-        with inside(PEER_NS):
+                        self.lab.peer_ns, f"from{self.number}", self.address, self.lab.underlay_mtu)
+        with inside(self.lab.peer_ns):
             self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -116,10 +115,11 @@ class Peer(Hub):
 class Lab:
     """Hub 1 and @peers; hub 1 can relay between them."""
 
-    prefix, ifname = "lab", "mesh0"
+    ifname = "mesh0"
 
-    def __init__(self, peers=(2, 3), underlay_mtu=1600):
-        self.underlay_mtu = underlay_mtu
+    def __init__(self, peers=(2, 3), underlay_mtu=1600, prefix="lab"):
+        self.underlay_mtu, self.prefix = underlay_mtu, prefix
+        self.peer_ns = f"{prefix}peers"
         self.hub = Hub(self, 1)
         self.peers = {n: Peer(self, n) for n in peers}
         self.generation = 0
@@ -141,7 +141,7 @@ class Lab:
 
     def up(self):
         self.down()
-        run(f"ip netns add {PEER_NS}")
+        netns_add(self.peer_ns)
         self.hub.create(quiet=True)
         for peer in self.peers.values():
             peer.open()
@@ -163,7 +163,7 @@ class Lab:
         if self.tap:
             self.tap.close()
         netns_del(self.hub.netns)
-        netns_del(PEER_NS)
+        netns_del(self.peer_ns)
 
     def link(self, peer, **kw):
         self.hub.link_new(index=peer.number, peer=peer, remote=peer.address, remote_index=1, **kw)
@@ -175,6 +175,12 @@ class Lab:
 
     def key_seal(self, peer, phase=0, use=True):
         self.hub.key_set(hub_ref(peer.id), phase, CHACHA, peer.seal_tx.raw, peer.seal_rx.raw, use)
+
+    def join_received(self):
+        """Make hub 1's interfaces join (GRO) what send_super() sends; the sender's device cuts it."""
+        for n in self.peers:
+            run(f"ip netns exec {self.peer_ns} ethtool -K from{n} tx-udp-segmentation off")
+            run(f"ip netns exec {self.hub.netns} ethtool -K to{n} gro on")
 
     def route(self, routes=None):
         self.generation += 1

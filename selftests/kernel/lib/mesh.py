@@ -2,13 +2,15 @@
 """Topologies of hubs in network namespaces, with static keys: what meshd would set
 up, done by hand so that the kernel can be tested and measured alone."""
 
+import ctypes
 import hashlib
 import os
 import subprocess
+import threading
 import time
 
 from . import uapi
-from .netlink import Genl, attr, inside, mac, number, parse, as_dict, u8, u16, u32, u64
+from .netlink import CLONE_NEWNET, Genl, attr, inside, libc, mac, number, parse, as_dict, u8, u16, u32, u64
 
 GCM = uapi.HUBMESH_CIPHER_AES_256_GCM
 CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
@@ -34,10 +36,36 @@ def ip_batch(netns, rows):
     return done.stdout
 
 
+NETNS_DIR = "/run/netns"
+MS_BIND, MNT_DETACH = 4096, 2
+
+
+def netns_add(name):
+    """What `ip netns add` does, without a process."""
+    os.makedirs(NETNS_DIR, exist_ok=True)
+    path = f"{NETNS_DIR}/{name}"
+    open(path, "x").close()
+    failure = []
+
+    def make():
+        if libc.unshare(CLONE_NEWNET) or libc.mount(
+                b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None):
+            failure.append(os.strerror(ctypes.get_errno()))
+
+    thread = threading.Thread(target=make, name="netns add")
+    thread.start()
+    thread.join()
+    if failure:
+        os.unlink(path)
+        raise OSError(f"netns add {name}: {failure[0]}")
+
+
 def netns_del(name):
     """Delete a namespace if it is there."""
-    if os.path.exists(f"/run/netns/{name}"):
-        run(f"ip netns del {name}")
+    path = f"{NETNS_DIR}/{name}"
+    if os.path.exists(path):
+        libc.umount2(path.encode(), MNT_DETACH)
+        os.unlink(path)
 
 
 def set_sysctl(netns, **values):
@@ -46,6 +74,13 @@ def set_sysctl(netns, **values):
         for name, value in values.items():
             with open("/proc/sys/net/" + name.replace("__", "/"), "w") as f:
                 f.write(str(value))
+
+
+def insert_module(path):
+    """insmod, after what the module depends on and the ciphers it likes best."""
+    depends = run(f"modinfo -F depends {path}").strip().replace(",", " ")
+    run(f"modprobe -q -a {depends} aesni_intel gcm ctr", check=False)
+    run(f"insmod {path}")
 
 
 def wait_for(what, condition, seconds=10.0, step=0.02):
@@ -88,20 +123,18 @@ class Hub:
 
     def create(self, mtu=None, quiet=False):
         """@quiet: no IPv6, so that the interface sends nothing of its own."""
-        run(f"ip netns add {self.netns}")
-        rows = ["link set lo up",
-                f"link add {self.dev} address {self.id_text} type hubmesh"]
-        if mtu:
-            rows.append(f"link set {self.dev} mtu {mtu}")
-        ip_batch(self.netns, rows)
-        conf = f"ipv6__conf__{self.dev}__"
+        netns_add(self.netns)
+        conf = "ipv6__conf__default__"
         set_sysctl(self.netns, **{conf + "accept_dad": 0, conf + "accept_ra": 0,
                                   conf + "router_solicitations": 0,
                                   conf + "disable_ipv6": int(quiet)})
-        rows = [f"addr add {self.ipv4}/24 dev {self.dev}", f"link set {self.dev} up"]
+        rows = ["link set lo up",
+                f"link add {self.dev} {f'mtu {mtu} ' if mtu else ''}address {self.id_text} "
+                "type hubmesh",
+                f"addr add {self.ipv4}/24 dev {self.dev}"]
         if not quiet:
-            rows.insert(0, f"addr add {self.ula}/64 dev {self.dev} nodad")
-        ip_batch(self.netns, rows)
+            rows.append(f"addr add {self.ula}/64 dev {self.dev} nodad")
+        ip_batch(self.netns, rows + [f"link set {self.dev} up"])
         self.genl = Genl(self.netns)
 
     def name(self):
@@ -227,11 +260,13 @@ def hub_ref(hub_id):
 
 def join_namespaces(ns_a, dev_a, addr_a, ns_b, dev_b, addr_b, mtu=1600):
     """A veth pair between two namespaces, with one address (text) on each side."""
-    ip_batch(ns_a, [f"link add {dev_a} mtu {mtu} type veth peer name {dev_b} netns {ns_b} mtu {mtu}"])
-    for ns, dev, addr in ((ns_a, dev_a, addr_a), (ns_b, dev_b, addr_b)):
+    def own(dev, addr):
         six = ":" in addr
-        ip_batch(ns, [f"addr add {addr}/{64 if six else 24} dev {dev}" + (" nodad" if six else ""),
-                      f"link set {dev} up"])
+        return [f"addr add {addr}/{64 if six else 24} dev {dev}" + (" nodad" if six else ""),
+                f"link set {dev} up"]
+    ip_batch(ns_a, [f"link add {dev_a} mtu {mtu} type veth peer name {dev_b} netns {ns_b} "
+                    f"mtu {mtu}"] + own(dev_a, addr_a))
+    ip_batch(ns_b, own(dev_b, addr_b))
 
 
 class Mesh:

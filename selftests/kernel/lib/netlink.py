@@ -19,7 +19,7 @@ NLA_F_NESTED = 0x8000
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 1, 10, 11
 CLONE_NEWNET = 0x40000000
 
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 class inside:
@@ -43,7 +43,7 @@ class inside:
 
     @staticmethod
     def _set(fd):
-        if _libc.setns(fd, CLONE_NEWNET):
+        if libc.setns(fd, CLONE_NEWNET):
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
 

@@ -119,6 +119,31 @@ def tcp_transfer(src, dst, target, size, seed=1, seconds=60):
     return took
 
 
+class Sender:
+    """UDP datagrams from hub @src to an address where nobody need listen, until the end."""
+
+    def __init__(self, src, source, target, size=500):
+        self.sock, self.target, self.size = udp_socket(src.netns, source), target, size
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._send, name="sender")
+
+    def _send(self):
+        while not self.stopping.wait(0.0005):
+            try:
+                self.sock.sendto(bytes(self.size), (self.target, 9))
+            except OSError:
+                pass
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopping.set()
+        self.thread.join(10)
+        self.sock.close()
+
+
 class Stream:
     """Numbered UDP datagrams from one hub to another until stopped.
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: meshctl ca: files with the right modes, nothing overwritten, nothing half made
+ */
+#include "selftests/unit/samples.h"
+
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "daemon/trust/pem.h"
+#include "daemon/trust/trust.h"
+#include "tools/meshctl/ca_store.h"
+
+static char base[64];
+
+static const char *in_base(const char *name)
+{
+	static char paths[4][256];
+	static unsigned int next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", base, name);
+	return path;
+}
+
+static int setup(void **state)
+{
+	struct ca_certificate root;
+	struct ca_error error;
+
+	strcpy(base, "/tmp/hubmesh-ca-XXXXXX");
+	assert_non_null(mkdtemp(base));
+	assert_int_equal(ca_create_root(in_base("ca"), "example", 10, SAMPLE_NOW_S, &root, &error),
+			 0);
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	return nftw(base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void assert_mode(const char *name, mode_t mode)
+{
+	struct stat st;
+
+	assert_int_equal(stat(in_base(name), &st), 0);
+	assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static size_t read_whole(const char *name, uint8_t *buf, size_t size)
+{
+	FILE *f = fopen(in_base(name), "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(buf, 1, size, f);
+	fclose(f);
+	return n;
+}
+
+static int issue(const char *out, const char *pubkey, struct ca_certificate *ret)
+{
+	char dir[256], state_dir[256];
+	struct ca_request request = {.dir = dir,
+				     .hub = "hub-a",
+				     .state_dir = state_dir,
+				     .pubkey_path = pubkey,
+				     .days = 5};
+	struct ca_error error = {.text = ""};
+	int r;
+
+	strcpy(dir, in_base("ca"));
+	strcpy(state_dir, in_base(out));
+	r = ca_issue_hub(&request, SAMPLE_NOW_S, ret, &error);
+	assert_int_equal(r < 0, error.text[0] != '\0');
+	return r;
+}
+
+static void issued_identity_verifies_and_is_private(void **state)
+{
+	uint8_t text[CA_FILE_MAX], der[CERT_MAX], seed[ED25519_SEED_LEN],
+		pubkey[ED25519_PUBKEY_LEN];
+	struct trust *trust = trust_new("example");
+	struct trust_identity identity;
+	struct ca_certificate made;
+	size_t len;
+	int n;
+
+	assert_int_equal(issue("a", NULL, &made), 0);
+	assert_mode("ca", 0700);
+	assert_mode("ca/root.key", 0600);
+	assert_mode("a/identity", 0700);
+	assert_mode("a/identity/roots", 0700);
+	assert_mode("a/identity/hub.key", 0600);
+	len = read_whole("a/identity/roots/root.crt", text, sizeof(text));
+	assert_int_equal(trust_add_root(trust, text, len), 0);
+	len = read_whole("a/identity/hub.crt", text, sizeof(text));
+	n = pem_decode(PEM_CERTIFICATE, text, len, der, sizeof(der));
+	assert_true(n > 0);
+	assert_int_equal(trust_verify_hub(trust, der, (size_t)n, SAMPLE_NOW_S, &identity), 0);
+	assert_true(hub_id_equal(&identity.hub, &made.hub));
+	len = read_whole("a/identity/hub.key", text, sizeof(text));
+	assert_int_equal(pem_read_private_key(text, len, seed), 0);
+	assert_int_equal(ed25519_public_key(seed, pubkey), 0);
+	assert_memory_equal(pubkey, identity.pubkey, sizeof(pubkey));
+	trust_free(trust);
+}
+
+static void nothing_is_overwritten(void **state)
+{
+	uint8_t before[CA_FILE_MAX], after[CA_FILE_MAX];
+	struct ca_certificate made;
+	struct ca_error error;
+	size_t len = read_whole("ca/root.key", before, sizeof(before));
+
+	assert_int_equal(ca_create_root(in_base("ca"), "example", 10, SAMPLE_NOW_S, &made, &error),
+			 -EEXIST);
+	assert_int_equal(read_whole("ca/root.key", after, sizeof(after)), len);
+	assert_memory_equal(before, after, len);
+	assert_int_equal(issue("a", NULL, &made), 0);
+	assert_int_equal(issue("a", NULL, &made), -EEXIST);
+	/* Half of an identity is there: the new half is taken back. */
+	assert_int_equal(unlink(in_base("a/identity/hub.key")), 0);
+	assert_int_equal(issue("a", NULL, &made), -EEXIST);
+	assert_int_equal(access(in_base("a/identity/hub.key"), F_OK), -1);
+	/* The same for a root. */
+	assert_int_equal(unlink(in_base("ca/root.key")), 0);
+	assert_int_equal(ca_create_root(in_base("ca"), "example", 10, SAMPLE_NOW_S, &made, &error),
+			 -EEXIST);
+	assert_int_equal(access(in_base("ca/root.key"), F_OK), -1);
+}
+
+static void issue_for_public_key_makes_no_private_one(void **state)
+{
+	struct ca_certificate first, second;
+	char path[256];
+
+	assert_int_equal(issue("a", NULL, &first), 0);
+	strcpy(path, in_base("a/identity/hub.crt"));
+	assert_int_equal(issue("b", path, &second), 0);
+	assert_true(hub_id_equal(&first.hub, &second.hub));
+	assert_string_not_equal(first.serial, second.serial);
+	assert_int_equal(access(in_base("b/identity/hub.key"), F_OK), -1);
+	strcpy(path, in_base("a/identity/hub.key"));
+	assert_int_equal(issue("c", path, &second), -EBADMSG);
+}
+
+static void issue_refuses_key_others_can_read(void **state)
+{
+	struct ca_certificate made;
+
+	assert_int_equal(chmod(in_base("ca/root.key"), 0640), 0);
+	assert_int_equal(issue("a", NULL, &made), -EPERM);
+	assert_int_equal(chmod(in_base("ca/root.key"), 0600), 0);
+	assert_int_equal(issue("a", NULL, &made), 0);
+}
+
+static void bad_requests_leave_no_files(void **state)
+{
+	struct ca_certificate made;
+	struct ca_error error;
+
+	assert_int_equal(ca_create_root(in_base("x"), "Bad Name", 10, SAMPLE_NOW_S, &made, &error),
+			 -EINVAL);
+	assert_int_equal(access(in_base("x"), F_OK), -1);
+	assert_int_equal(ca_read_certificate(in_base("ca/root.key"), &made, &error), -EBADMSG);
+	assert_int_equal(ca_read_certificate(in_base("none"), &made, &error), -ENOENT);
+}
+
+#define WITH_CA(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_CA(issued_identity_verifies_and_is_private),
+		WITH_CA(nothing_is_overwritten),
+		WITH_CA(issue_for_public_key_makes_no_private_one),
+		WITH_CA(issue_refuses_key_others_can_read),
+		WITH_CA(bad_requests_leave_no_files),
+	};
+
+	return cmocka_run_group_tests_name("ca", tests, NULL, NULL);
+}

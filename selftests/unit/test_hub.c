@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/* DOC: hub.c: what happens when things happen, two hubs on one wire */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "selftests/unit/hub_fixture.h"
+
+#define S NSEC_PER_SEC
+#define MS NSEC_PER_MSEC
+
+static int setup(void **state)
+{
+	*state = fixture_new(true);
+	fixture_pass(*state, 2 * S);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
+static int link_is(const struct hub_view_link *view, void *arg)
+{
+	*(struct hub_view_link *)arg = *view;
+	return 1;
+}
+
+static struct hub_view_link link_of(struct fixture *f, int who)
+{
+	struct hub_view_link view = {0};
+
+	hub_for_each_link(f->h[who].hub, link_is, &view);
+	return view;
+}
+
+static int count_hub(const struct hub_view_hub *view, void *arg)
+{
+	*(int *)arg += view->hops != UINT32_MAX;
+	return 0;
+}
+
+static int reachable(struct fixture *f, int who)
+{
+	int n = 0;
+
+	hub_for_each_hub(f->h[who].hub, count_hub, &n);
+	return n;
+}
+
+static void two_hubs_find_each_other_within_two_seconds(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int who = 0; who < 2; who++) {
+		assert_int_equal(f->h[who].n[EFFECT_LINK_SET], 1);
+		assert_int_equal(f->h[who].n[EFFECT_KEY_INSTALL], 2); /* link and seal */
+		assert_int_equal(f->h[who].n[EFFECT_KEY_USE], 2);
+		assert_int_equal(f->h[who].n_routes, 1);
+		assert_true(link_of(f, who).is_up);
+		assert_int_equal(reachable(f, who), 2);
+	}
+	assert_int_equal(f->h[0].n[EFFECT_DIAL], 1); /* the lower id */
+	assert_int_equal(f->h[1].n[EFFECT_DIAL], 0);
+}
+
+static void idle_hubs_are_quiet(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int routes = f->h[0].n[EFFECT_ROUTES], persists;
+
+	fixture_pass(f, 15 * S);
+	persists = hub_counters(f->h[0].hub)->messages_out;
+	fixture_pass(f, 25 * S);
+	assert_int_equal(f->h[0].n[EFFECT_ROUTES], routes);
+	assert_true(hub_counters(f->h[0].hub)->messages_out - persists <= 4); /* one digest */
+}
+
+static void kernel_down_report_removes_routes_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	hub_on_link_report(f->h[0].hub, f->now, 1, LINK_REPORT_DOWN, 0, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].n_routes, 0);
+	assert_int_equal(reachable(f, 0), 1);
+	fixture_pass(f, S);
+	assert_int_equal(f->h[1].n_routes, 0); /* by the flooded record */
+	hub_on_link_report(f->h[0].hub, f->now, 1, LINK_REPORT_UP, 500, &f->fx);
+	fixture_run(f, 0);
+	fixture_pass(f, S);
+	assert_int_equal(f->h[1].n_routes, 1);
+}
+
+static void report_for_unknown_link_is_ignored(void **state)
+{
+	struct fixture *f = *state;
+
+	hub_on_link_report(f->h[0].hub, f->now, 99, LINK_REPORT_DOWN, 0, &f->fx);
+	assert_int_equal(f->fx.n, 0);
+	assert_int_equal(reachable(f, 0), 2);
+}
+
+static void lost_session_is_redialled_and_link_stays(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int dels = f->h[0].n[EFFECT_LINK_DEL];
+
+	f->conn[0].is_up = false;
+	for (int who = 0; who < 2; who++) {
+		hub_on_session_down(f->h[who].hub, f->now, f->conn[0].id[who], -ETIMEDOUT, &f->fx);
+		fixture_run(f, who);
+	}
+	assert_int_equal(f->h[0].n_routes, 1);
+	fixture_pass(f, 3 * S);
+	assert_int_equal(f->h[0].n[EFFECT_LINK_DEL], dels);
+	assert_int_equal(link_of(f, 0).tx_phase, 1); /* a fresh key */
+	assert_int_equal(link_of(f, 1).tx_phase, 1);
+}
+
+static void rekey_replaces_the_session_and_both_keys(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t session = link_of(f, 0).session;
+
+	fixture_pass(f, 75 * S);
+	assert_int_equal(link_of(f, 0).tx_phase, 1);
+	assert_int_equal(link_of(f, 1).tx_phase, 1);
+	assert_int_not_equal(link_of(f, 0).session, session);
+	assert_int_equal(hub_counters(f->h[0].hub)->rekeys, 2);
+	assert_int_equal(f->h[0].n_routes, 1);
+}
+
+static void goodbye_removes_links_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	hub_on_stop(f->h[0].hub, f->now, &f->fx);
+	fixture_run(f, 0);
+	fixture_settle(f);
+	assert_int_equal(f->h[1].n_routes, 0);
+	assert_int_equal(f->h[1].n[EFFECT_LINK_DEL], 1);
+}
+
+static void restarted_peer_gets_new_keys(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int dels = f->h[1].n[EFFECT_KEY_DEL];
+
+	hub_free(f->h[0].hub);
+	f->conn[0].is_up = false;
+	fixture_start(f, 0);
+	fixture_pass(f, 3 * S);
+	assert_true(f->h[1].n[EFFECT_KEY_DEL] >= dels + 2);
+	assert_true(link_of(f, 1).is_up);
+	assert_int_equal(link_of(f, 0).tx_phase, link_of(f, 1).tx_phase);
+	assert_int_equal(reachable(f, 0), 2);
+}
+
+static void session_with_ourselves_or_a_stranger_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct session_peer peer = {
+		.hub = f->h[0].id, .local = f->h[0].address, .remote = f->h[1].address};
+	unsigned int closes = f->h[0].n[EFFECT_CLOSE];
+
+	hub_on_session_up(f->h[0].hub, f->now, 5001, &peer, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].n[EFFECT_CLOSE], closes + 1);
+	assert_int_equal(hub_counters(f->h[0].hub)->sessions_refused, 1);
+}
+
+static void message_before_hello_is_out_of_place(void **state)
+{
+	struct fixture *f = *state;
+	struct session_peer peer = {
+		.hub = f->h[1].id, .local = f->h[0].address, .remote = f->h[1].address};
+
+	hub_on_session_up(f->h[0].hub, f->now, 5001, &peer, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(hub_on_message(f->h[0].hub, f->now, 5001, CONTROL_BYE, NULL, 0, &f->fx),
+			 -EPROTO);
+	assert_int_equal(hub_on_message(f->h[0].hub, f->now, 5001, CONTROL_HELLO,
+					(const uint8_t *)"?", 1, &f->fx),
+			 -EBADMSG);
+	assert_int_equal(hub_counters(f->h[0].hub)->messages_malformed, 1);
+	assert_int_equal(hub_counters(f->h[0].hub)->messages_out_of_place, 1);
+}
+
+static void forged_record_is_refused_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct record record = {.hub = f->h[1].id,
+				.boot_epoch = 9,
+				.seq = 99,
+				.name = "evil",
+				.cert = f->h[1].cert,
+				.cert_len = f->h[1].cert_len};
+	static uint8_t bytes[RECORD_MAX];
+	int len = record_encode(&record, f->h[0].seed, f->h[0].pubkey, bytes, sizeof(bytes));
+
+	f->now += S;
+	assert_true(len > 0);
+	assert_int_equal(hub_on_message(f->h[0].hub, f->now, f->conn[0].id[0], CONTROL_RECORD,
+					bytes, len, &f->fx),
+			 0);
+	assert_int_equal(hub_counters(f->h[0].hub)->records_bad_signature, 1);
+	assert_int_equal(reachable(f, 0), 2);
+}
+
+static void own_record_of_a_later_life_makes_us_jump_over_it(void **state)
+{
+	struct fixture *f = *state;
+	struct record record = {.hub = f->h[0].id,
+				.boot_epoch = 41,
+				.seq = 500,
+				.name = "me",
+				.cert = f->h[0].cert,
+				.cert_len = f->h[0].cert_len};
+	static uint8_t bytes[RECORD_MAX];
+	int len = record_encode(&record, f->h[0].seed, f->h[0].pubkey, bytes, sizeof(bytes));
+
+	assert_int_equal(hub_on_message(f->h[0].hub, f->now, f->conn[0].id[0], CONTROL_RECORD,
+					bytes, len, &f->fx),
+			 0);
+	fixture_run(f, 0);
+	assert_int_equal(hub_get_settings(f->h[0].hub)->boot_epoch, 42);
+	fixture_pass(f, 5 * S);
+	assert_int_equal(reachable(f, 0), 2);
+	assert_int_equal(reachable(f, 1), 2);
+}
+
+static void without_module_no_kernel_effects_but_a_topology(void **state)
+{
+	struct fixture *f = fixture_new(false);
+
+	fixture_pass(f, 3 * S);
+	assert_int_equal(reachable(f, 0), 2);
+	assert_int_equal(f->h[0].n[EFFECT_LINK_SET], 0);
+	assert_int_equal(f->h[0].n[EFFECT_KEY_INSTALL], 0);
+	assert_int_equal(f->h[0].n[EFFECT_ROUTES], 0);
+	fixture_free(f);
+}
+
+static void failed_key_ends_its_session_and_is_tried_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	hub_on_key_failed(f->h[0].hub, f->now, KEY_OWNER_LINK, 1, NULL, 0, -ENOSPC, &f->fx);
+	fixture_run(f, 0);
+	assert_false(link_of(f, 0).is_up);
+	fixture_pass(f, 5 * S);
+	assert_true(link_of(f, 0).is_up);
+	assert_int_equal(link_of(f, 0).tx_phase, link_of(f, 1).tx_phase);
+}
+
+static void interface_going_takes_its_links_along(void **state)
+{
+	struct fixture *f = *state;
+
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, false, NULL, 0, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].n_routes, 0);
+	assert_int_equal(f->h[0].n[EFFECT_LINK_DEL], 1);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, &f->h[0].address, 1, &f->fx);
+	fixture_run(f, 0);
+	fixture_pass(f, 12 * S);
+	assert_int_equal(f->h[0].n_routes, 1);
+}
+
+static void hub_is_found_by_name_id_and_address(void **state)
+{
+	struct fixture *f = *state;
+	struct hub_id id;
+	char text[HUB_ID_STRLEN];
+
+	assert_int_equal(hub_find(f->h[0].hub, "hub1", &id), 0);
+	assert_true(hub_id_equal(&id, &f->h[1].id));
+	assert_int_equal(hub_find(f->h[0].hub, hub_id_format(&f->h[1].id, text), &id), 0);
+	assert_int_equal(hub_find(f->h[0].hub, "nobody", &id), -ENOENT);
+	assert_int_equal(hub_path(f->h[0].hub, &f->h[1].id, &id, 1), -ENOSPC);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(two_hubs_find_each_other_within_two_seconds),
+		T(idle_hubs_are_quiet),
+		T(kernel_down_report_removes_routes_at_once),
+		T(report_for_unknown_link_is_ignored),
+		T(lost_session_is_redialled_and_link_stays),
+		T(rekey_replaces_the_session_and_both_keys),
+		T(goodbye_removes_links_at_once),
+		T(restarted_peer_gets_new_keys),
+		T(session_with_ourselves_or_a_stranger_is_refused),
+		T(message_before_hello_is_out_of_place),
+		T(forged_record_is_refused_and_counted),
+		T(own_record_of_a_later_life_makes_us_jump_over_it),
+		cmocka_unit_test(without_module_no_kernel_effects_but_a_topology),
+		T(failed_key_ends_its_session_and_is_tried_anew),
+		T(interface_going_takes_its_links_along),
+		T(hub_is_found_by_name_id_and_address),
+	};
+
+	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
+}
