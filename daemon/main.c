@@ -233,7 +233,8 @@ static int drop_privileges(struct daemon *d)
 	char text[128];
 
 	if (d->config.user) {
-		snprintf(text, sizeof(text), "account '%s' (user:) cannot be used; run: useradd --system %s",
+		snprintf(text, sizeof(text),
+			 "account '%s' (user:) cannot be used; run: useradd --system %s",
 			 d->config.user, d->config.user);
 		if (privilege_find_account(d->config.user, &account) < 0 ||
 		    store_give(d->store, account.uid, account.gid) < 0 ||
@@ -300,8 +301,9 @@ static void run(struct daemon *d)
 
 	daemon_start_events(d);
 	hub_id_format(&hub_get_settings(d->hub)->id, id);
-	log_info(LOG_INFO_CLASS, "event=started version=" HUBMESH_VERSION " hub=%s name=%s mesh=%s datapath=%d",
-		 id, d->config.name, d->config.mesh, d->datapath != NULL);
+	log_info(LOG_INFO_CLASS,
+		 "event=started version=" HUBMESH_VERSION " hub=%s name=%s mesh=%s datapath=%d", id,
+		 d->config.name, d->config.mesh, d->datapath != NULL);
 	sd_notifyf(0, "READY=1\nSTATUS=Hub %s (%s) of mesh %s%s", d->config.name, id,
 		   d->config.mesh, d->datapath ? "" : ", without the kernel module");
 	uv_run(&d->loop, UV_RUN_DEFAULT);

@@ -300,6 +300,7 @@ static void hm_setup(struct net_device *dev)
 	dev->mtu = HM_MTU_DEFAULT;
 	dev->min_mtu = HM_MTU_MIN;
 	dev->max_mtu = HM_MTU_MAX;
+	netif_set_tso_max_size(dev, HM_GSO_BYTES_MAX);
 	netif_carrier_off(dev);
 }
 

@@ -9,7 +9,8 @@
  * opened packet's own pages.  The rules are those of inet_gro_receive() and
  * tcp_gro_receive(): headers equal but for length, id and checksum, sequence
  * and id counting on, only ACK and PSH set, PSH or a short payload ends the run.
- * So the stack could cut the result into exactly the frames that arrived.
+ * So the stack could cut the result into exactly the frames that arrived.  Payloads
+ * beyond MAX_SKB_FRAGS go to skbs of fragments only, in frag_list, as GRO does.
  *
  * What cannot be joined becomes an skb of its own, in order.  Everything goes
  * up through gro_cells, where GRO may join across packets.
@@ -134,8 +135,7 @@ static bool can_follow(const struct hm_join *join, const struct segment *s)
 	const struct sk_buff *skb = join->skb;
 	const struct tcphdr *th = (const struct tcphdr *)(skb->data + join->l4);
 
-	return !join->is_closed && skb_shinfo(skb)->nr_frags < MAX_SKB_FRAGS &&
-	       s->is_v6 == join->is_v6 && s->hdr_len == join->hdr_len &&
+	return !join->is_closed && s->is_v6 == join->is_v6 && s->hdr_len == join->hdr_len &&
 	       s->payload <= join->mss &&
 	       skb->len + s->payload < GSO_LEGACY_MAX_SIZE - 1 &&
 	       ntohl(s->th->seq) == join->next_seq &&
@@ -145,15 +145,40 @@ static bool can_follow(const struct hm_join *join, const struct segment *s)
 	       !memcmp(th + 1, s->th + 1, join->hdr_len - join->l4 - sizeof(*th));
 }
 
+/* Make room for one more fragment behind @tail.  False if there is no memory. */
+static bool grow(struct hm_join *join)
+{
+	struct sk_buff *more;
+
+	if (likely(skb_shinfo(join->tail)->nr_frags < MAX_SKB_FRAGS))
+		return true;
+	more = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!more))
+		return false;
+	if (join->tail == join->skb)
+		skb_shinfo(join->skb)->frag_list = more;
+	else
+		join->tail->next = more;
+	join->skb->truesize += more->truesize;
+	join->tail = more;
+	return true;
+}
+
+/* Needs room in @tail. */
 static void append_payload(struct hm_join *join, const struct segment *s)
 {
 	const u8 *payload = s->inner + s->hdr_len;
 	struct page *page = virt_to_head_page(payload);
+	unsigned int truesize = s->payload + s->hdr_len;
 
 	get_page(page);
-	skb_add_rx_frag(join->skb, skb_shinfo(join->skb)->nr_frags, page,
-			payload - (u8 *)page_address(page), s->payload,
-			s->payload + s->hdr_len);
+	skb_add_rx_frag(join->tail, skb_shinfo(join->tail)->nr_frags, page,
+			payload - (u8 *)page_address(page), s->payload, truesize);
+	if (join->tail != join->skb) {
+		join->skb->len += s->payload;
+		join->skb->data_len += s->payload;
+		join->skb->truesize += truesize;
+	}
 	join->segs++;
 	join->next_seq += s->payload;
 	join->next_id++;
@@ -187,6 +212,7 @@ static void start(struct hm_join *join, const struct segment *s, u8 class)
 	}
 	skb_put_data(skb, s->inner, s->hdr_len);
 	join->skb = skb;
+	join->tail = skb;
 	join->segs = 0;
 	join->mss = s->payload;
 	join->l4 = s->l4;
@@ -273,7 +299,7 @@ void hm_join_add(struct hm_join *join, const struct hm_frame *f)
 		deliver_copy(join, inner, len, class);
 		return;
 	}
-	if (join->skb && can_follow(join, &s)) {
+	if (join->skb && can_follow(join, &s) && grow(join)) {
 		((struct tcphdr *)(join->skb->data + join->l4))->psh |= s.th->psh;
 		append_payload(join, &s);
 		return;

@@ -12,6 +12,7 @@ struct sk_buff;
  * struct hm_join - opened frames of one packet on their way to the stack
  * @hm: device
  * @skb: packet being built, NULL for none
+ * @tail: last skb of @skb's fragment list, or @skb itself
  * @segs: TCP segments in it
  * @mss: payload of its first segment
  * @l4: offset of its TCP header
@@ -23,7 +24,7 @@ struct sk_buff;
  */
 struct hm_join {
 	struct hm_device *hm;
-	struct sk_buff *skb;
+	struct sk_buff *skb, *tail;
 	unsigned int segs, mss, l4, hdr_len;
 	u32 next_seq;
 	u16 next_id;

@@ -50,6 +50,12 @@
 /* The packet every IPv4 host must be able to receive (RFC 791). */
 #define HM_LINK_MTU_MIN		576
 
+/*
+ * Longest GSO frame the stack gives us: sealed, with 120 bytes more per segment,
+ * it still is one UDP super-packet below 64 KiB at any MTU from 1280.
+ */
+#define HM_GSO_BYTES_MAX	60000
+
 #define HM_HUB_HASH_BITS	10
 
 #endif

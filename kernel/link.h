@@ -45,7 +45,6 @@ struct hm_endpoint {
  * @mtu: largest outer IP packet, 0 = ask the route
  * @frame_max: largest frame that fitted the route when last looked at
  *	(carrier.c); 0 = not looked at yet
- * @last_rx: jiffies of the newest authentic frame
  * @probe: liveness state, owned by probe.c
  * @hop_rate: token bucket of HOP frames
  * @lost_before: frames lost under link keys that have been replaced; under the
@@ -72,10 +71,11 @@ struct hm_link {
 	struct dst_cache dst_cache;
 	struct hm_keyring keys;
 	struct hm_counters __percpu *counters;
-	unsigned long last_rx;
 	struct {
-		struct delayed_work work;
+		struct timer_list timer;
 		u32 interval_ms, misses;
+		u32 silent_rounds;	/* touched by the timer alone */
+		bool heard;		/* a frame came since the last round */
 		spinlock_t lock;	/* protects the rest, touched per probe */
 		u64 tx_seq;
 		u64 echo_seq, echo_ns, echo_at_ns;	/* newest probe received */

@@ -19,6 +19,7 @@
 #include "device.h"
 #include "main.h"
 #include "netlink.h"
+#include "seal.h"
 
 struct workqueue_struct *hm_wq;
 
@@ -74,6 +75,7 @@ err_device:
 err_selftest:
 	wait_for_deferred_frees();
 	destroy_workqueue(hm_wq);
+	hm_seal_fini();
 	return ret;
 }
 
@@ -83,6 +85,7 @@ static void __exit hm_exit(void)
 	wait_for_deferred_frees();
 	hm_netlink_unregister();
 	destroy_workqueue(hm_wq);
+	hm_seal_fini();
 	pr_info("hubmesh: unloaded\n");
 }
 

@@ -8,27 +8,28 @@
  * synchronised clocks, by RFC 6298 smoothing.
  *
  * Any authentic frame, probe or not, shows that the peer lives; the first one
- * takes the link up.  A link that has been up and silent for @misses intervals
- * goes down, which turns routes to their backup at once (hm_nexthops_select()).
- * It goes on probing, so that it comes up again by itself.
+ * takes the link up.  A link that has been up goes down when @misses rounds of
+ * its timer in a row saw no frame since the round before, which turns routes to
+ * their backup at once (hm_nexthops_select()).  It goes on probing, so that it
+ * comes up again by itself.
  *
- * Detection is as precise as the timer: the interval, rounded up to jiffies.
+ * Silence is counted in rounds, not in time: a hub that was itself stopped (a
+ * busy CPU, a paused virtual machine) wakes to one late round, not to a clock
+ * that condemns every neighbour.  The rounds run from a timer, in softirq: no
+ * thread has to be scheduled to keep a link alive.
+ *
+ * Detection takes between @misses and @misses + 1 intervals, rounded up to
+ * jiffies.
  */
 #include <linux/etherdevice.h>
 #include <linux/ktime.h>
 #include "carrier.h"
 #include "datapath.h"
 #include "device.h"
-#include "main.h"
 #include "seal.h"
 
 #define HM_PROBE_CLASS	7
 #define HM_PROBE_FRAME	(HM_HDR_LEN + sizeof(struct hm_probe) + HM_SEAL_TAG_LEN)
-
-static void schedule_probe(struct hm_link *link, u32 interval_ms)
-{
-	queue_delayed_work(hm_wq, &link->probe.work, msecs_to_jiffies(interval_ms));
-}
 
 static void fill_probe(struct hm_link *link, struct hm_probe *probe)
 {
@@ -66,54 +67,54 @@ static void send_probe(struct hm_link *link)
 	hm_link_seal_send(link, skb);
 }
 
-static bool is_silent(const struct hm_link *link, u32 interval_ms)
+/* Count a round; true if too many in a row heard nothing.  @heard is set by receive. */
+static bool round_is_silent(struct hm_link *link)
 {
-	unsigned long limit = msecs_to_jiffies(READ_ONCE(link->probe.misses) * interval_ms);
-
-	return time_after(jiffies, READ_ONCE(link->last_rx) + limit);
+	if (READ_ONCE(link->probe.heard)) {
+		WRITE_ONCE(link->probe.heard, false);
+		link->probe.silent_rounds = 0;
+		return false;
+	}
+	return ++link->probe.silent_rounds >= READ_ONCE(link->probe.misses);
 }
 
-static void probe_work(struct work_struct *work)
+static void probe_round(struct timer_list *timer)
 {
-	struct hm_link *link = container_of(to_delayed_work(work), struct hm_link, probe.work);
+	struct hm_link *link = from_timer(link, timer, probe.timer);
 	u32 interval_ms = READ_ONCE(link->probe.interval_ms);
 
 	if (!interval_ms || !rcu_access_pointer(link->keys.tx))
 		return;		/* hm_probe_restart() starts us again */
-	schedule_probe(link, interval_ms);
-	if (READ_ONCE(link->state) == HUBMESH_LINK_UP && is_silent(link, interval_ms))
+	mod_timer(&link->probe.timer, jiffies + msecs_to_jiffies(interval_ms));
+	if (round_is_silent(link) && READ_ONCE(link->state) == HUBMESH_LINK_UP)
 		hm_link_set_state(link, HUBMESH_LINK_DOWN);
 	if (!netif_running(link->hm->dev))
 		return;
-	local_bh_disable();
 	rcu_read_lock();
 	send_probe(link);
 	rcu_read_unlock();
-	local_bh_enable();
 }
 
 void hm_probe_init(struct hm_link *link)
 {
 	spin_lock_init(&link->probe.lock);
-	INIT_DELAYED_WORK(&link->probe.work, probe_work);
+	timer_setup(&link->probe.timer, probe_round, 0);
 }
 
 void hm_probe_restart(struct hm_link *link)
 {
-	mod_delayed_work(hm_wq, &link->probe.work, 0);
+	mod_timer(&link->probe.timer, jiffies);
 }
 
 void hm_probe_stop(struct hm_link *link)
 {
-	cancel_delayed_work_sync(&link->probe.work);
+	del_timer_sync(&link->probe.timer);
 }
 
 void hm_probe_alive(struct hm_link *link)
 {
-	unsigned long now = jiffies;
-
-	if (READ_ONCE(link->last_rx) != now)
-		WRITE_ONCE(link->last_rx, now);
+	if (!READ_ONCE(link->probe.heard))
+		WRITE_ONCE(link->probe.heard, true);
 	if (unlikely(READ_ONCE(link->state) != HUBMESH_LINK_UP))
 		hm_link_set_state(link, HUBMESH_LINK_UP);
 }

@@ -19,6 +19,9 @@
  * crypto API's template for it costs several requests per frame.
  *
  * What a failure means, and what happens to the frames, is up to batch->done.
+ *
+ * Each CPU keeps one finished batch with its request for the next packet, so
+ * that sealing and opening normally allocate nothing.
  */
 #include <crypto/algapi.h>
 #include <crypto/chacha.h>
@@ -36,6 +39,7 @@
  * @sg: additional data; sealed part with tag
  * @aad: additional data
  * @iv: nonce
+ * @size: bytes the transform may use behind @aead
  * @aead: the request and, behind it, what the transform needs
  */
 struct hm_request {
@@ -44,6 +48,7 @@ struct hm_request {
 	struct scatterlist sg[2];
 	u8 aad[HM_AAD_LEN];
 	u8 iv[HM_NONCE_LEN];
+	unsigned int size;
 	struct aead_request aead CRYPTO_MINALIGN_ATTR;
 };
 
@@ -69,23 +74,61 @@ void hm_seal_note_request_size(unsigned int size)
 	}
 }
 
+/* A finished batch that can hold HM_BATCH_FRAMES frames, or NULL; BH disabled. */
+static DEFINE_PER_CPU(struct hm_batch *, spare_batch);
+
+static void batch_release(struct hm_batch *batch)
+{
+	kfree(batch->request);
+	kfree(batch);
+}
+
+/**
+ * hm_seal_fini() - Free what the CPUs keep for the next packet.
+ *
+ * Context: Process context, at module exit: no batch is under way.
+ */
+void hm_seal_fini(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct hm_batch *batch = per_cpu(spare_batch, cpu);
+
+		per_cpu(spare_batch, cpu) = NULL;
+		if (batch)
+			batch_release(batch);
+	}
+}
+
 /**
  * hm_batch_new() - Make an empty batch.
  * @hm: device
  * @frames: how many frames it must hold
  *
- * Context: Any.
+ * Context: BH disabled.
  * Return: a batch to be freed with hm_batch_free(), or NULL.
  */
 struct hm_batch *hm_batch_new(struct hm_device *hm, unsigned int frames)
 {
-	struct hm_batch *batch;
+	struct hm_batch *batch = __this_cpu_read(spare_batch);
 
-	batch = kmalloc(struct_size(batch, frame, frames), GFP_ATOMIC);
-	if (unlikely(!batch))
-		return NULL;
-	memset(batch, 0, sizeof(*batch));
+	if (likely(batch && frames <= HM_BATCH_FRAMES)) {
+		__this_cpu_write(spare_batch, NULL);
+	} else {
+		frames = max_t(unsigned int, frames, HM_BATCH_FRAMES);
+		batch = kmalloc(struct_size(batch, frame, frames), GFP_ATOMIC | __GFP_NOWARN);
+		if (unlikely(!batch))
+			return NULL;
+		batch->request = NULL;
+		batch->is_spare_size = frames == HM_BATCH_FRAMES;
+	}
 	batch->hm = hm;
+	batch->hub = NULL;
+	batch->link = NULL;
+	batch->key = NULL;
+	batch->holds_key = false;
+	batch->is_deferred = false;
 	return batch;
 }
 
@@ -93,11 +136,11 @@ struct hm_batch *hm_batch_new(struct hm_device *hm, unsigned int frames)
  * hm_batch_free() - Free a batch that is not under way.
  * @batch: batch; its packet must have been given away or freed
  *
- * Context: RCU read side.
+ * Context: RCU read side, BH disabled.
  */
 void hm_batch_free(struct hm_batch *batch)
 {
-	if (batch->is_deferred) {
+	if (unlikely(batch->is_deferred)) {
 		if (batch->hub)
 			hm_hub_put(batch->hub);
 		if (batch->link)
@@ -105,8 +148,10 @@ void hm_batch_free(struct hm_batch *batch)
 	}
 	if (batch->holds_key)
 		hm_key_put(batch->key);
-	kfree(batch->request);
-	kfree(batch);
+	if (likely(batch->is_spare_size && !__this_cpu_read(spare_batch)))
+		__this_cpu_write(spare_batch, batch);
+	else
+		batch_release(batch);
 }
 
 /* salt XOR (3 zero bytes, lane, counter): wire.h */
@@ -129,12 +174,20 @@ static void make_aad(u8 *aad, const struct hm_hdr *h)
 	copy->hop_seq = 0;
 }
 
+/**
+ * struct chacha_poly - ChaCha20-Poly1305 at work on one frame
+ * @state: ChaCha20 state; its counter stands at block 1
+ * @start: key stream of blocks 0 and 1
+ */
 struct chacha_poly {
 	u32 state[CHACHA_STATE_WORDS];
-	u8 block0[CHACHA_BLOCK_SIZE];
+	u8 start[2 * CHACHA_BLOCK_SIZE];
 };
 
-/* RFC 8439 section 2.6: block 0 keys Poly1305, the text starts at block 1. */
+/*
+ * RFC 8439 section 2.6: block 0 keys Poly1305, the text starts at block 1.  Two
+ * blocks are made, because a single one would not go through the SIMD code.
+ */
 static void chacha_poly_start(struct chacha_poly *cp, const struct hm_cipher_key *ck,
 			      const struct hm_hdr *h)
 {
@@ -142,8 +195,9 @@ static void chacha_poly_start(struct chacha_poly *cp, const struct hm_cipher_key
 
 	make_nonce(iv + CHACHA_IV_SIZE - HM_NONCE_LEN, ck->salt, h);
 	chacha_init(cp->state, ck->chacha, iv);
-	memset(cp->block0, 0, sizeof(cp->block0));
-	chacha_crypt(cp->state, cp->block0, cp->block0, sizeof(cp->block0), 20);
+	memset(cp->start, 0, sizeof(cp->start));
+	chacha_crypt(cp->state, cp->start, cp->start, sizeof(cp->start), 20);
+	cp->state[12] = 1;	/* the block counter */
 }
 
 /* RFC 8439 section 2.8: tag over additional data, cipher text and lengths. */
@@ -156,7 +210,7 @@ static void chacha_poly_tag(struct chacha_poly *cp, const struct hm_hdr *h,
 	u8 aad[HM_AAD_LEN];
 
 	make_aad(aad, h);
-	poly1305_init(&poly, cp->block0);
+	poly1305_init(&poly, cp->start);
 	poly1305_update(&poly, aad, sizeof(aad));
 	poly1305_update(&poly, text, len);
 	if (len % POLY1305_BLOCK_SIZE)
@@ -216,19 +270,33 @@ static void request_done(void *data, int err)
 }
 HM_DEFINE_CRYPTO_CALLBACK(request_callback, request_done)
 
-static struct hm_request *request_new(struct hm_batch *batch, struct crypto_aead *aead)
+static struct hm_request *request_new(struct hm_batch *batch)
 {
+	unsigned int size = READ_ONCE(request_size);
 	struct hm_request *request;
 
-	request = kmalloc(sizeof(*request) + READ_ONCE(request_size), GFP_ATOMIC);
+	request = kmalloc(sizeof(*request) + size, GFP_ATOMIC | __GFP_NOWARN);
 	if (unlikely(!request))
 		return NULL;
 	request->batch = batch;
+	request->size = size;
 	sg_init_table(request->sg, ARRAY_SIZE(request->sg));
 	sg_set_buf(&request->sg[0], request->aad, HM_AAD_LEN);
-	aead_request_set_tfm(&request->aead, aead);
 	aead_request_set_callback(&request->aead, 0, request_callback, request);
 	aead_request_set_ad(&request->aead, HM_AAD_LEN);
+	return request;
+}
+
+/* The batch's request, ready for @aead. */
+static struct hm_request *batch_request(struct hm_batch *batch, struct crypto_aead *aead)
+{
+	struct hm_request *request = batch->request;
+
+	if (unlikely(!request || request->size < crypto_aead_reqsize(aead))) {
+		kfree(request);
+		request = request_new(batch);
+		batch->request = request;
+	}
 	return request;
 }
 
@@ -236,17 +304,14 @@ static struct hm_request *request_new(struct hm_batch *batch, struct crypto_aead
 static int aead_crypt_frame(struct hm_batch *batch, const struct hm_cipher_key *ck,
 			    struct hm_frame *f)
 {
-	struct hm_request *request = batch->request;
+	struct hm_request *request = batch_request(batch, ck->aead);
 	unsigned int len = hm_sealed_len(f);
 	int err;
 
-	if (!request) {
-		request = request_new(batch, ck->aead);
-		if (unlikely(!request))
-			return -ENOMEM;
-		batch->request = request;
-	}
+	if (unlikely(!request))
+		return -ENOMEM;
 	request->frame = f;
+	aead_request_set_tfm(&request->aead, ck->aead);
 	make_nonce(request->iv, ck->salt, f->hdr);
 	make_aad(request->aad, f->hdr);
 	sg_set_buf(&request->sg[1], hm_sealed_part(f), len + HM_SEAL_TAG_LEN);

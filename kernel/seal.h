@@ -7,6 +7,9 @@
 #include "compat.h"
 #include "key.h"
 
+/* Frames that a CPU's spare batch can hold: those of one super-packet we make. */
+#define HM_BATCH_FRAMES	64
+
 struct hm_batch;
 struct hm_device;
 struct hm_hub;
@@ -40,6 +43,7 @@ struct hm_frame {
  * @pending: requests that have not finished, and one for the submitter
  * @is_seal: seal, else open
  * @holds_key: a reference on @key is held
+ * @is_spare_size: may be kept for the next packet
  * @is_deferred: some request did not finish at once: @hub and @link hold
  *	references
  * @dsfield: outer DS byte
@@ -56,7 +60,7 @@ struct hm_batch {
 	void (*done)(struct hm_batch *batch);
 	struct hm_request *request;
 	atomic_t pending;
-	bool is_seal, holds_key, is_deferred;
+	bool is_seal, holds_key, is_spare_size, is_deferred;
 	u8 dsfield;
 	u16 flow;
 	unsigned int frames;
@@ -66,6 +70,7 @@ struct hm_batch {
 static_assert(HUBMESH_DROP_MAX <= U8_MAX, "struct hm_frame keeps reasons in a byte");
 
 void hm_seal_note_request_size(unsigned int size);
+void hm_seal_fini(void);
 struct hm_batch *hm_batch_new(struct hm_device *hm, unsigned int frames);
 void hm_batch_free(struct hm_batch *batch);
 void hm_batch_seal(struct hm_batch *batch);

@@ -159,11 +159,15 @@ static void note_result(struct hm_batch *batch)
 static u8 run_cipher(struct hm_key *key, void *frame, unsigned int len, bool is_seal)
 {
 	struct seal_result result;
-	struct hm_batch *batch = hm_batch_new(NULL, 1);
+	struct hm_batch *batch;
 
-	if (!batch)
-		return HUBMESH_DROP_NO_MEMORY;
 	init_completion(&result.done);
+	local_bh_disable();
+	batch = hm_batch_new(NULL, 1);
+	if (!batch) {
+		local_bh_enable();
+		return HUBMESH_DROP_NO_MEMORY;
+	}
 	batch->skb = (struct sk_buff *)&result;
 	batch->key = key;
 	batch->done = note_result;
@@ -171,7 +175,6 @@ static u8 run_cipher(struct hm_key *key, void *frame, unsigned int len, bool is_
 	batch->frame[0].hdr = frame;
 	batch->frame[0].len = len;
 	batch->frame[0].why = 0;
-	local_bh_disable();
 	rcu_read_lock();
 	if (is_seal)
 		hm_batch_seal(batch);

@@ -44,7 +44,7 @@
 #define HM_CHUNK_BYTES	PAGE_FRAG_CACHE_MAX_SIZE
 /* A super-packet with every header must stay below 64 KiB, Ethernet included. */
 #define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
-#define HM_SUPER_FRAMES	64		/* UDP_MAX_SEGMENTS of 6.1 */
+#define HM_SUPER_FRAMES	HM_BATCH_FRAMES	/* and UDP_MAX_SEGMENTS of 6.1 */
 #define HM_SUPER_FRAGS	16
 /* Inner headers that the frame's class and the control port are read from. */
 #define HM_INNER_LOOK							\

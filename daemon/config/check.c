@@ -24,7 +24,7 @@
 #include "linux/hubmesh.h"
 
 #define NAME_MAX_LEN 63 /* HUB_NAME_MAX of hub.h, a DNS label */
-#define MTU_MIN 1280	/* IPv6, RFC 8200 section 5 */
+#define MTU_MIN 1280 /* IPv6, RFC 8200 section 5 */
 #define MTU_MAX (HM_FRAME_MAX - HM_HDR_LEN - HM_ZONE_LEN - HM_INNER_MIN - HM_SEAL_TAG_LEN)
 #define MTU_DEFAULT (1500 - HM_OVERHEAD_V6)
 
@@ -36,8 +36,7 @@ struct check {
 };
 
 #define FILE_AT(member) offsetof(struct config_file, member)
-#define CONFIG_AT(member)                                                                          \
-	offsetof(struct config, member), sizeof(((struct config *)NULL)->member)
+#define CONFIG_AT(member) offsetof(struct config, member), sizeof(((struct config *)NULL)->member)
 
 static const struct number {
 	const char *path;
@@ -79,7 +78,7 @@ static void check_number(struct check *check, const struct number *number)
 		*(uint32_t *)to = (uint32_t)value;
 }
 
-#define complain(check, path, ...)                                                                 \
+#define complain(check, path, ...) \
 	config_error((check)->errors, config_lines_of((check)->lines, path), __VA_ARGS__)
 
 static bool consists_of(const char *text, const char *allowed)
@@ -96,7 +95,8 @@ static void check_mesh(struct check *check)
 	const char *mesh = check->file->mesh;
 
 	if (!mesh) {
-		complain(check, "mesh", "'mesh' is missing; write mesh: NAME, the same on every hub");
+		complain(check, "mesh",
+			 "'mesh' is missing; write mesh: NAME, the same on every hub");
 		return;
 	}
 	if (strlen(mesh) > NAME_MAX_LEN || !consists_of(mesh, LOWER DIGITS ".-") ||
@@ -127,7 +127,8 @@ static void check_name(struct check *check)
 
 	if (name && (strlen(name) > NAME_MAX_LEN || !consists_of(name, LOWER UPPER DIGITS ".-_")))
 		complain(check, "name",
-			 "name '%s' is not a hub name; write 1 to %d letters, digits, '.', '-' or '_'",
+			 "name '%s' is not a hub name; write 1 to %d letters, digits, '.', '-' or "
+			 "'_'",
 			 name, NAME_MAX_LEN);
 	else
 		check->config->name = name ? xstrdup(name) : default_name();
@@ -139,10 +140,11 @@ static void check_path(struct check *check, const char *path, const char *value,
 	if (!value)
 		value = fallback;
 	if (value[0] != '/')
-		complain(check, path, "%s '%s' is not absolute; write a path that starts with /", path,
-			 value);
+		complain(check, path, "%s '%s' is not absolute; write a path that starts with /",
+			 path, value);
 	else if (strlen(value) > max)
-		complain(check, path, "%s is longer than %zu bytes; write a shorter path", path, max);
+		complain(check, path, "%s is longer than %zu bytes; write a shorter path", path,
+			 max);
 	else
 		*ret = xstrdup(value);
 }
@@ -187,10 +189,11 @@ static size_t check_patterns(struct check *check, const char *key, char **from, 
 	for (uint32_t i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "underlay.%s[%u]", key, i);
 		if (strlen(from[i]) > 2 * IFNAMSIZ || strchr(from[i], '/'))
-			complain(check, path,
-				 "'%.64s' cannot match an interface; write a name or a pattern such "
-				 "as eth*",
-				 from[i]);
+			complain(
+				check, path,
+				"'%.64s' cannot match an interface; write a name or a pattern such "
+				"as eth*",
+				from[i]);
 		to[i] = xstrdup(from[i]);
 	}
 	return n;
@@ -304,8 +307,8 @@ static void check_log(struct check *check)
 			return;
 		}
 	}
-	complain(check, "log.level", "log.level '%s' is unknown; write error, warning, info or debug",
-		 level);
+	complain(check, "log.level",
+		 "log.level '%s' is unknown; write error, warning, info or debug", level);
 }
 
 static void check_contradictions(struct check *check)

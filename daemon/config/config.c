@@ -32,8 +32,8 @@ struct cyaml_complaint {
 	unsigned int line;
 };
 
-__attribute__((format(printf, 3, 0))) static void
-note_complaint(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void note_complaint(cyaml_log_t level, void *ctx,
+								 const char *fmt, va_list args)
 {
 	struct cyaml_complaint *complaint = ctx;
 	const char *text, *line;
@@ -62,8 +62,7 @@ static int load_types(const uint8_t *bytes, size_t len, cyaml_config_t *cyaml,
 	cyaml->log_ctx = NULL;
 	if (error == CYAML_OK)
 		return 0;
-	config_error(errors, complaint.line,
-		     "%s; write a value as in man meshd.yaml",
+	config_error(errors, complaint.line, "%s; write a value as in man meshd.yaml",
 		     complaint.text[0] ? complaint.text : cyaml_strerror(error));
 	return -EINVAL;
 }

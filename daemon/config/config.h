@@ -20,6 +20,32 @@
 
 /**
  * struct config - validated settings with defaults filled in
+ * @mesh: SPIFFE trust domain
+ * @name: hub name for people
+ * @state_dir: absolute path
+ * @socket_path: of the local API, absolute
+ * @ifname: mesh interface
+ * @user: account to run as, NULL = stay
+ * @include: patterns of underlay interfaces; none = every Ethernet one
+ * @exclude: patterns that win over @include
+ * @n_include: entries of @include
+ * @n_exclude: entries of @exclude
+ * @seeds: unicast beacon targets, each with a port
+ * @n_seeds: entries of @seeds
+ * @control_port: TCP and beacon UDP port, host order
+ * @data_port: UDP port of the kernel's carrier, host order
+ * @mtu: of the mesh interface
+ * @probe_ms: the kernel's probe interval
+ * @probe_misses: silent intervals until a link is down
+ * @cipher: preferred enum hubmesh_cipher
+ * @beacon_interval_min_ms: Trickle Imin
+ * @beacon_interval_max_ms: Trickle Imax
+ * @rekey_s: age of a key before it is replaced
+ * @session_idle_s: a mesh session without messages closes after this
+ * @ipv4_pool: host order, 0 = none
+ * @ipv4_pool_prefix_len: 8..30
+ * @keep_interface: leave the interface and its traffic when meshd stops
+ * @log_level: enum log_level
  */
 struct config {
 	char *mesh, *name, *state_dir, *socket_path, *ifname, *user;
@@ -29,17 +55,20 @@ struct config {
 	size_t n_seeds;
 	uint16_t control_port, data_port;
 	uint32_t mtu, probe_ms, probe_misses;
-	uint32_t cipher; /* enum hubmesh_cipher */
+	uint32_t cipher;
 	uint32_t beacon_interval_min_ms, beacon_interval_max_ms;
 	uint32_t rekey_s, session_idle_s;
-	uint32_t ipv4_pool; /* host order, 0 = none */
+	uint32_t ipv4_pool;
 	uint8_t ipv4_pool_prefix_len;
-	bool keep_interface; /* leave mesh0 and its traffic when meshd stops */
-	int log_level;	     /* 0 error .. 3 debug */
+	bool keep_interface;
+	int log_level;
 };
 
 /**
  * config_load() - Read, check, fill in defaults.
+ * @path: file
+ * @ret: filled on success, to be given to config_fini(); untouched on failure
+ * @error_size: bytes available in @error
  * @error: receives one line per problem, "file:line: what; write ..." (size @error_size)
  * Return: 0; -errno opening; -EINVAL content.
  */

@@ -240,13 +240,15 @@ static void check_scalar(struct scan *scan, const yaml_event_t *event,
 
 	if (len == 0)
 		config_error(scan->errors, line,
-			     "'%s' is empty; write a value, or remove the key for the default", path);
+			     "'%s' is empty; write a value, or remove the key for the default",
+			     path);
 	else if (strlen(text) != len)
 		config_error(scan->errors, line, "'%s' holds a NUL; write plain text", path);
 	else if (schema->type == CYAML_INT && !is_number(text))
-		config_error(scan->errors, line,
-			     "%s '%.64s' is not a number; write a whole decimal number without unit",
-			     path, text);
+		config_error(
+			scan->errors, line,
+			"%s '%.64s' is not a number; write a whole decimal number without unit",
+			path, text);
 	else if (schema->type == CYAML_BOOL && strcmp(text, "true") && strcmp(text, "false"))
 		config_error(scan->errors, line, "%s '%.64s' is neither; write true or false", path,
 			     text);
@@ -275,10 +277,11 @@ static bool walk_value(struct scan *scan, yaml_event_t *first, const cyaml_schem
 		config_error(scan->errors, event_line(first),
 			     "%s must hold keys; write them indented, one key: value a line", name);
 	else if (schema->type == CYAML_SEQUENCE)
-		config_error(scan->errors, event_line(first), "%s must be a list; write [a, b]", name);
+		config_error(scan->errors, event_line(first), "%s must be a list; write [a, b]",
+			     name);
 	else if (first->type != YAML_SCALAR_EVENT)
-		config_error(scan->errors, event_line(first), "%s must be one value; write %s: value",
-			     name, name);
+		config_error(scan->errors, event_line(first),
+			     "%s must be one value; write %s: value", name, name);
 	else
 		check_scalar(scan, first, schema, path);
 	return skip_value(scan, first);

@@ -25,6 +25,9 @@ struct config_lines {
 
 /**
  * config_lines_scan() - Check the form of a file against @schema, note lines.
+ * @bytes: the file
+ * @len: its length
+ * @schema: libcyaml schema of the whole file
  * @ret: lines of the values seen, zero-initialised by the caller
  * @errors: one entry per problem
  *

@@ -25,7 +25,7 @@ typedef __typeof__(((config_file *)0)->log) config_log;
 #define TEXT(type, key) CYAML_FIELD_STRING_PTR(#key, OPTIONAL, type, key, 0, CONFIG_TEXT_MAX)
 #define NUMBER(type, key) CYAML_FIELD_INT_PTR(#key, OPTIONAL, type, key)
 #define SECTION(key) CYAML_FIELD_MAPPING(#key, OPTIONAL, config_file, key, key##_fields)
-#define LIST(type, key, max)                                                                       \
+#define LIST(type, key, max) \
 	CYAML_FIELD_SEQUENCE(#key, OPTIONAL | CYAML_FLAG_POINTER, type, key, &list_entry, 0, max)
 
 static const cyaml_schema_value_t list_entry = {

@@ -10,6 +10,22 @@
 
 /**
  * struct config_file - what the file says, before checks; NULL = key absent
+ * @mesh: key of the same name, as all below
+ * @name: text
+ * @state: path
+ * @socket: path
+ * @user: account
+ * @interface: section
+ * @underlay: section
+ * @ports: section
+ * @seeds: list
+ * @seeds_count: entries of @seeds
+ * @beacon: section
+ * @probe: section
+ * @crypto: section
+ * @session: section
+ * @ipv4: section
+ * @log: section
  *
  * Numbers are 64 bits wide so that one that does not fit is a bounds error
  * with its line, not a wrap.

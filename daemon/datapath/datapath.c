@@ -22,8 +22,8 @@ static _Thread_local char error_buffer[DATAPATH_TEXT_MAX];
 
 struct nlmsghdr *datapath_begin(struct datapath *dp, uint8_t command, uint16_t flags)
 {
-	struct nlmsghdr *message = netlink_begin_genl(dp->genl, dp->family, command,
-						      HUBMESH_FAMILY_VERSION, flags);
+	struct nlmsghdr *message =
+		netlink_begin_genl(dp->genl, dp->family, command, HUBMESH_FAMILY_VERSION, flags);
 
 	mnl_attr_put_u32(message, HUBMESH_A_IFINDEX, dp->device.ifindex);
 	return message;
@@ -96,7 +96,7 @@ static void read_family(const struct nlmsghdr *message, void *arg)
 	netlink_bytes(tb[CTRL_ATTR_FAMILY_ID], &dp->family, sizeof(dp->family));
 	if (!tb[CTRL_ATTR_MCAST_GROUPS])
 		return;
-	mnl_attr_for_each_nested(group, tb[CTRL_ATTR_MCAST_GROUPS])
+	mnl_attr_for_each_nested (group, tb[CTRL_ATTR_MCAST_GROUPS])
 		read_group(dp, group);
 }
 
@@ -147,10 +147,11 @@ static int prepare_device(struct datapath *dp, const struct datapath_settings *s
 	error = device_set_up(&dp->device, true);
 	if (!error)
 		return 0;
-	snprintf(dp->last_error, sizeof(dp->last_error),
-		 "%s cannot be set up: %s%s", dp->device.name, dp->device.rtnl->error,
-		 error == -EADDRINUSE ? "; another program uses the UDP port, set 'ports: {data: ...}'"
-				      : "");
+	snprintf(dp->last_error, sizeof(dp->last_error), "%s cannot be set up: %s%s",
+		 dp->device.name, dp->device.rtnl->error,
+		 error == -EADDRINUSE
+			 ? "; another program uses the UDP port, set 'ports: {data: ...}'"
+			 : "");
 	return error;
 }
 
@@ -159,8 +160,7 @@ static int start_listening(struct datapath *dp, uv_loop_t *loop)
 	int error = netlink_listen(NETLINK_GENERIC, &dp->event_group, 1, &dp->event_socket);
 
 	if (!error)
-		error = uv_poll_init(loop, &dp->event_poll,
-				     mnl_socket_get_fd(dp->event_socket));
+		error = uv_poll_init(loop, &dp->event_poll, mnl_socket_get_fd(dp->event_socket));
 	if (error)
 		return datapath_keep_error(dp, error, NULL);
 	dp->event_poll.data = dp;

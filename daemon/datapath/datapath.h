@@ -22,8 +22,8 @@ struct datapath;
 struct datapath_events {
 	void (*link)(void *arg, uint32_t link, bool is_up, uint32_t rtt_us);
 	void (*need_session)(void *arg, const struct hub_id *hub);
-	void (*key_needed)(void *arg, enum key_owner owner, uint32_t link,
-			   const struct hub_id *hub, uint8_t phase);
+	void (*key_needed)(void *arg, enum key_owner owner, uint32_t link, const struct hub_id *hub,
+			   uint8_t phase);
 	void *arg;
 };
 
@@ -47,6 +47,12 @@ struct datapath_settings {
 
 /**
  * datapath_open() - Find the module, make and raise the interface.
+ * @loop: delivers the events
+ * @settings: borrowed for the call
+ * @events: copied
+ * @ret: filled on success
+ * @error_text: on failure, a sentence for a person (thread-local text)
+ *
  * Return: 0; -ENOENT the module is not loaded and cannot be (control plane
  * only); -EPERM; -EEXIST the name belongs to something else; other -errno.
  * @error_text says why for a person.
@@ -108,6 +114,8 @@ struct datapath_hub_stats {
 };
 /**
  * struct datapath_device_stats - the device's counters
+ * @stats: of the device as a whole
+ * @generation: of the route set in force
  * @drops: indexed by enum hubmesh_drop
  */
 struct datapath_device_stats {

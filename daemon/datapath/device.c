@@ -97,9 +97,10 @@ static int find_or_create(struct device *device, const struct hub_id *id, uint32
 		/* The kernel loads the module itself when it is installed. */
 		error = create(device, id, mtu);
 		if (error == -EOPNOTSUPP)
-			return netlink_fail(device->rtnl, -ENOENT,
-					    "the kernel module hubmesh is not loaded and could not be; "
-					    "run: modprobe hubmesh");
+			return netlink_fail(
+				device->rtnl, -ENOENT,
+				"the kernel module hubmesh is not loaded and could not be; "
+				"run: modprobe hubmesh");
 		if (error)
 			return error;
 		device->is_new = true;
@@ -108,10 +109,11 @@ static int find_or_create(struct device *device, const struct hub_id *id, uint32
 	if (error)
 		return error;
 	if (strcmp(found.kind, DEVICE_KIND) != 0)
-		return netlink_fail(device->rtnl, -EEXIST,
-				    "interface %s exists and is not a hubmesh interface; remove it, or "
-				    "name another with 'interface: {name: ...}'",
-				    device->name);
+		return netlink_fail(
+			device->rtnl, -EEXIST,
+			"interface %s exists and is not a hubmesh interface; remove it, or "
+			"name another with 'interface: {name: ...}'",
+			device->name);
 	device->ifindex = found.ifindex;
 	return 0;
 }
@@ -232,8 +234,8 @@ static void note_stale(const struct nlmsghdr *message, void *arg)
 	struct stale *stale = arg;
 
 	if (message->nlmsg_type != RTM_NEWADDR ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(*ifa) ||
-	    ifa->ifa_index != stale->ifindex || stale->n == DEVICE_STALE_ADDRESSES_MAX)
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*ifa) || ifa->ifa_index != stale->ifindex ||
+	    stale->n == DEVICE_STALE_ADDRESSES_MAX)
 		return;
 	netlink_parse(message, sizeof(*ifa), tb, IFA_LOCAL);
 	addr = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];

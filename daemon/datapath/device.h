@@ -33,6 +33,9 @@ struct device {
 
 /**
  * device_open() - Find or make the interface; it is down afterwards.
+ * @device: zero-initialised; to be given to device_close() in any case
+ * @name: of the interface
+ * @mtu: of the interface
  * @id: MAC of a new one; one that is found keeps its own for now
  * Return: 0; -ENOENT the kernel has no such kind; -EEXIST the name belongs to
  * another kind; other -errno.  @device->rtnl->error says more.
@@ -51,6 +54,9 @@ int device_set_mtu(struct device *device, uint32_t mtu);
 
 /**
  * device_address() - Add or remove one of our addresses.
+ * @device: the interface
+ * @add: false removes
+ * @prefix_len: of the on-link route
  * @family: AF_INET or AF_INET6
  * @addr: struct in_addr or struct in6_addr
  * Return: 0, also if there is nothing to do; -errno.

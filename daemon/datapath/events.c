@@ -90,7 +90,7 @@ static void on_message(struct datapath *dp, const struct nlmsghdr *message)
 struct reports {
 	struct link_state {
 		uint32_t link, state, rtt_us;
-	} *at;
+	} * at;
 	size_t n, max;
 };
 

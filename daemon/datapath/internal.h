@@ -26,6 +26,7 @@ struct datapath_neighbour {
 
 /**
  * struct datapath - state of the shell
+ * @events: callbacks
  * @device: mesh0 and the rtnetlink socket
  * @genl: generic netlink request socket
  * @family: id of the family "hubmesh"

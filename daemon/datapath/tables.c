@@ -15,7 +15,7 @@
 #include "daemon/lib/secret.h"
 
 #define ROUTES_MESSAGE_MAX 30000 /* bytes; then the transaction goes on in another message */
-#define ROUTE_ATTR_MAX 128	 /* one route, longest form */
+#define ROUTE_ATTR_MAX 128 /* one route, longest form */
 #define HUBS_PER_FLUSH 1024
 
 _Static_assert(ROUTES_MESSAGE_MAX + ROUTE_ATTR_MAX < NETLINK_REQUEST_MAX, "a step fits");
@@ -203,8 +203,8 @@ static struct datapath_neighbour *neighbour_get(struct datapath *dp, const struc
 		return &dp->neighbours[at];
 	if (dp->n_neighbours == dp->max_neighbours) {
 		dp->max_neighbours = dp->max_neighbours ? 2 * dp->max_neighbours : 16;
-		dp->neighbours = xreallocarray(dp->neighbours, dp->max_neighbours,
-					       sizeof(*dp->neighbours));
+		dp->neighbours =
+			xreallocarray(dp->neighbours, dp->max_neighbours, sizeof(*dp->neighbours));
 	}
 	memmove(&dp->neighbours[at + 1], &dp->neighbours[at],
 		(dp->n_neighbours - at) * sizeof(*dp->neighbours));

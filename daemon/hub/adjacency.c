@@ -198,18 +198,20 @@ static void path_set_link(struct hub *hub, struct path *path, const struct sessi
 			  struct effects *fx)
 {
 	struct effect *effect;
-	struct endpoint remote = session->remote;
+	struct endpoint remote = session->remote, local = session->local;
 	bool same;
 
+	/* The addresses are the session's; ports and interface are the carrier's. */
 	remote.port = session->hello.data_port;
-	remote.ifindex = path->ifindex;
+	local.port = hub->settings.data_port;
+	remote.ifindex = local.ifindex = path->ifindex;
 	same = path->in_kernel && path->remote_link == session->hello.link &&
 	       path->remote.port == remote.port && endpoint_equal_address(&path->remote, &remote) &&
-	       endpoint_equal_address(&path->local, &session->local);
+	       endpoint_equal_address(&path->local, &local);
 	path->is_link = true;
 	path->remote_link = session->hello.link;
 	path->remote = remote;
-	path->local = session->local;
+	path->local = local;
 	if (same || !has_common_carrier(hub, session))
 		return;
 	path->in_kernel = true;

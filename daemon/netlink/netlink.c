@@ -190,7 +190,7 @@ void netlink_parse(const struct nlmsghdr *message, size_t header_len, const stru
 	memset(ret, 0, sizeof(*ret) * (max + 1U));
 	if (mnl_nlmsg_get_payload_len(message) < header_len)
 		return;
-	mnl_attr_for_each(attr, message, header_len) {
+	mnl_attr_for_each (attr, message, header_len) {
 		if (mnl_attr_get_type(attr) <= max)
 			ret[mnl_attr_get_type(attr)] = attr;
 	}
@@ -203,7 +203,7 @@ void netlink_parse_nested(const struct nlattr *nest, const struct nlattr **ret, 
 	memset(ret, 0, sizeof(*ret) * (max + 1U));
 	if (!nest)
 		return;
-	mnl_attr_for_each_nested(attr, nest) {
+	mnl_attr_for_each_nested (attr, nest) {
 		if (mnl_attr_get_type(attr) <= max)
 			ret[mnl_attr_get_type(attr)] = attr;
 	}

@@ -40,6 +40,7 @@ typedef void (*netlink_message_fn)(const struct nlmsghdr *message, void *arg);
 
 /**
  * netlink_new() - Open a request socket.
+ * @ret: filled on success
  * @bus: NETLINK_ROUTE or NETLINK_GENERIC
  * Return: 0 or -errno.
  */
@@ -54,6 +55,8 @@ struct nlmsghdr *netlink_begin_genl(struct netlink *nl, uint16_t family, uint8_t
 
 /**
  * netlink_run() - Send the request and read until the kernel has answered.
+ * @nl: holds the request
+ * @arg: handed to @fn
  * @fn: called for each message of the answer; NULL to ignore them
  *
  * Context: Blocking, at most NETLINK_TIMEOUT_MS for each datagram.
@@ -69,6 +72,9 @@ int netlink_fail(struct netlink *nl, int error, const char *fmt, ...)
 
 /**
  * netlink_parse() - Index attributes by type; unknown types are left out.
+ * @message: borrowed; @ret points into it
+ * @header_len: bytes of the header in front of the attributes
+ * @max: highest type
  * @ret: @max + 1 entries, all set
  */
 void netlink_parse(const struct nlmsghdr *message, size_t header_len, const struct nlattr **ret,
@@ -84,6 +90,9 @@ bool netlink_bytes(const struct nlattr *attr, void *ret, size_t len);
 
 /**
  * netlink_listen() - A nonblocking socket that receives multicast groups.
+ * @bus: NETLINK_ROUTE or NETLINK_GENERIC
+ * @n_groups: entries of @groups
+ * @ret: filled on success
  * @groups: group numbers
  * Return: 0 or -errno.
  */

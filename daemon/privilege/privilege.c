@@ -29,24 +29,79 @@
 
 static const char *const forbidden[] = {
 	/* other programs */
-	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp",
-	"pidfd_getfd", "process_madvise", "personality", "uselib",
+	"execve",
+	"execveat",
+	"ptrace",
+	"process_vm_readv",
+	"process_vm_writev",
+	"kcmp",
+	"pidfd_getfd",
+	"process_madvise",
+	"personality",
+	"uselib",
 	/* file systems */
-	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig",
-	"fsmount", "fspick", "mount_setattr", "swapon", "swapoff", "quotactl", "acct", "mknod",
-	"mknodat", "open_by_handle_at", "fanotify_init",
+	"mount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"move_mount",
+	"open_tree",
+	"fsopen",
+	"fsconfig",
+	"fsmount",
+	"fspick",
+	"mount_setattr",
+	"swapon",
+	"swapoff",
+	"quotactl",
+	"acct",
+	"mknod",
+	"mknodat",
+	"open_by_handle_at",
+	"fanotify_init",
 	/* the kernel */
-	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot",
-	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
-	"io_uring_register", "iopl", "ioperm", "modify_ldt", "lookup_dcookie", "syslog",
+	"init_module",
+	"finit_module",
+	"delete_module",
+	"kexec_load",
+	"kexec_file_load",
+	"reboot",
+	"bpf",
+	"perf_event_open",
+	"userfaultfd",
+	"io_uring_setup",
+	"io_uring_enter",
+	"io_uring_register",
+	"iopl",
+	"ioperm",
+	"modify_ldt",
+	"lookup_dcookie",
+	"syslog",
 	/* keys, namespaces, names */
-	"keyctl", "add_key", "request_key", "unshare", "setns", "sethostname", "setdomainname",
+	"keyctl",
+	"add_key",
+	"request_key",
+	"unshare",
+	"setns",
+	"sethostname",
+	"setdomainname",
 	"vhangup",
 	/* identity */
-	"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
-	"setfsuid", "setfsgid", "capset",
+	"setuid",
+	"setgid",
+	"setreuid",
+	"setregid",
+	"setresuid",
+	"setresgid",
+	"setgroups",
+	"setfsuid",
+	"setfsgid",
+	"capset",
 	/* clocks */
-	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex",
+	"settimeofday",
+	"clock_settime",
+	"clock_adjtime",
+	"adjtimex",
 };
 
 /* The leak checker of a sanitizer build traces its own process at exit. */
@@ -113,9 +168,10 @@ int privilege_drop(const struct privilege_account *account, bool binds_low_port,
 	else if (!error)
 		error = capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (error) {
-		*error_text = account ? "the account in 'user:' cannot be taken; start meshd as root "
-					"with CAP_SETUID and CAP_SETGID"
-				      : "capabilities cannot be dropped";
+		*error_text =
+			account ? "the account in 'user:' cannot be taken; start meshd as root "
+				  "with CAP_SETUID and CAP_SETGID"
+				: "capabilities cannot be dropped";
 		return -EPERM;
 	}
 	/* Changing the account makes the process dumpable again. */

@@ -27,6 +27,9 @@ int privilege_hide_memory(void);
 
 /**
  * privilege_find_account() - Look an account up, while files can still be read.
+ * @user: name
+ * @ret: filled on success
+ *
  * Return: 0; -ENOENT; other -errno.
  */
 int privilege_find_account(const char *user, struct privilege_account *ret);

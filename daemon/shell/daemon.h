@@ -21,9 +21,9 @@
 #include "daemon/underlay/underlay.h"
 
 #define DAEMON_EFFECT_ROUNDS_MAX 64 /* then the loop runs before the rest */
-#define DAEMON_CLOCK_MS 60000	    /* between two looks at the wall clock */
-#define DAEMON_STOP_MS 500	    /* for the goodbye to leave */
-#define DAEMON_STOP_STEP_MS 20	    /* between two looks whether it has */
+#define DAEMON_CLOCK_MS 60000 /* between two looks at the wall clock */
+#define DAEMON_STOP_MS 500 /* for the goodbye to leave */
+#define DAEMON_STOP_STEP_MS 20 /* between two looks whether it has */
 #define DAEMON_ERROR_MAX 512
 
 /**
@@ -99,6 +99,11 @@ int64_t daemon_unix_time(void);
 void daemon_fill_settings(const struct config *config, struct hub_settings *ret);
 /**
  * daemon_read_identity() - Identity files into trust and settings.
+ * @d: has its trust room
+ * @identity: files as read
+ * @ret: identity members are filled
+ * @size: bytes available in @cert_der
+ * @error: receives the sentence
  * @cert_der: buffer for our certificate, of @size bytes; @ret points into it
  * Return: 0 or -errno with a sentence in @error (DAEMON_ERROR_MAX).
  */

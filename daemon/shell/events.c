@@ -37,8 +37,8 @@ static void on_need_session(void *arg, const struct hub_id *peer)
 	daemon_run_effects(d);
 }
 
-static void on_key_needed(void *arg, enum key_owner owner, uint32_t link,
-			  const struct hub_id *peer, uint8_t phase)
+static void on_key_needed(void *arg, enum key_owner owner, uint32_t link, const struct hub_id *peer,
+			  uint8_t phase)
 {
 	struct daemon *d = arg;
 

@@ -60,7 +60,8 @@ static void apply_to_datapath(struct daemon *d)
 		return;
 	error = datapath_set_mtu(d->datapath, d->config.mtu);
 	if (!error)
-		error = datapath_set_probes(d->datapath, d->config.probe_ms, d->config.probe_misses);
+		error = datapath_set_probes(d->datapath, d->config.probe_ms,
+					    d->config.probe_misses);
 	if (error)
 		log_warning(LOG_LOCAL_CLASS, "event=reload-partly error=\"%s\"",
 			    datapath_last_error(d->datapath));

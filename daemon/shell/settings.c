@@ -75,18 +75,23 @@ static void warn_of_dates(struct daemon *d, const struct trust_identity *own)
 
 	d->certificate_not_after_s = own->not_after_s;
 	if (now && now < own->not_before_s)
-		log_warning(LOG_LOCAL_CLASS, "event=certificate-not-yet-valid not_before_s=%" PRId64
-			    " hint=\"check the clock\"", own->not_before_s);
+		log_warning(LOG_LOCAL_CLASS,
+			    "event=certificate-not-yet-valid not_before_s=%" PRId64
+			    " hint=\"check the clock\"",
+			    own->not_before_s);
 	if (now && now > own->not_after_s)
-		log_error(LOG_LOCAL_CLASS, "event=certificate-expired not_after_s=%" PRId64
-			  " hint=\"issue a new one: meshctl ca issue\"", own->not_after_s);
+		log_error(LOG_LOCAL_CLASS,
+			  "event=certificate-expired not_after_s=%" PRId64
+			  " hint=\"issue a new one: meshctl ca issue\"",
+			  own->not_after_s);
 }
 
 static int check_own_certificate(struct daemon *d, const struct hub_settings *settings,
 				 const uint8_t pubkey[HUB_PUBKEY_LEN], char *error)
 {
 	struct trust_identity own;
-	int result = trust_verify_hub(d->trust, settings->cert_der, settings->cert_der_len, 0, &own);
+	int result =
+		trust_verify_hub(d->trust, settings->cert_der, settings->cert_der_len, 0, &own);
 
 	if (result)
 		return fail(error, result,
@@ -148,15 +153,16 @@ int daemon_read_numbers(struct daemon *d, struct hub_settings *ret, char *error)
 {
 	int result;
 
-	ret->boot_epoch = 1 + read_number(d, PERSIST_BOOT_EPOCH, "boot-epoch",
-					  (uint64_t)daemon_unix_time());
+	ret->boot_epoch =
+		1 + read_number(d, PERSIST_BOOT_EPOCH, "boot-epoch", (uint64_t)daemon_unix_time());
 	ret->lsr_seq = read_number(d, PERSIST_LSR_SEQ, "lsr-seq", 0);
 	ret->ipv4_last = (uint32_t)read_number(d, PERSIST_IPV4, "ipv4", 0);
 	if (getrandom(&ret->seed, sizeof(ret->seed), 0) != sizeof(ret->seed))
 		return fail(error, -EIO, "the kernel gave no random seed");
 	result = store_put(d->store, PERSIST_BOOT_EPOCH, ret->boot_epoch);
 	if (result)
-		return fail(error, result, "%s/numbers/boot-epoch: %s; meshd must be able to write it",
+		return fail(error, result,
+			    "%s/numbers/boot-epoch: %s; meshd must be able to write it",
 			    d->config.state_dir, strerror(-result));
 	return 0;
 }

@@ -36,21 +36,24 @@ static int fail_errno(const char *path, const char *advice, const char **error_t
 static int open_checked(int dir_fd, const char *name, const char *path, size_t max, bool is_key,
 			int *ret, const char **error_text)
 {
-	_cleanup_close_ int fd = openat(dir_fd, name,
-					O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_close_ int fd =
+		openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	int error;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(path, "; make an identity: meshctl ca issue --dir CADIR --hub NAME --out STATEDIR",
+		return fail_errno(path,
+				  "; make an identity: meshctl ca issue --dir CADIR --hub NAME "
+				  "--out STATEDIR",
 				  error_text);
 	if (!S_ISREG(st.st_mode))
 		return store_fail(error_text, -EPERM, "%s is not a regular file", path);
 	if (is_key && (st.st_mode & 0177))
-		return store_fail(error_text, -EPERM,
-				  "%s has mode %03o, others must not read a private key; run: chmod "
-				  "600 '%s'",
-				  path, st.st_mode & 0777, path);
+		return store_fail(
+			error_text, -EPERM,
+			"%s has mode %03o, others must not read a private key; run: chmod "
+			"600 '%s'",
+			path, st.st_mode & 0777, path);
 	error = store_check_owner(path, &st, error_text);
 	if (error)
 		return error;
@@ -131,8 +134,8 @@ static int is_certificate_name(const struct dirent *entry)
 static int load_roots(struct store *store, int identity_fd, struct store_identity *ret,
 		      const char **error_text)
 {
-	_cleanup_close_ int fd = openat(identity_fd, "roots",
-					O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_close_ int fd =
+		openat(identity_fd, "roots", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct dirent **names = NULL;
 	char dir[PATH_MAX];
 	struct stat st;
@@ -150,11 +153,12 @@ static int load_roots(struct store *store, int identity_fd, struct store_identit
 		return fail_errno(dir, "", error_text);
 	if (n == 0)
 		error = store_fail(error_text, -ENOENT,
-				   "%s holds no NAME.crt; copy the mesh's root certificate there", dir);
+				   "%s holds no NAME.crt; copy the mesh's root certificate there",
+				   dir);
 	else if (n > STORE_ROOTS_MAX)
 		error = store_fail(error_text, -ENOSPC,
-				   "%s holds %d certificates, at most %d are used; remove some", dir, n,
-				   STORE_ROOTS_MAX);
+				   "%s holds %d certificates, at most %d are used; remove some",
+				   dir, n, STORE_ROOTS_MAX);
 	for (int i = 0; i < n; i++) {
 		if (!error)
 			error = load_certificate(fd, dir, names[i]->d_name, &ret->roots_pem[i],
@@ -169,8 +173,8 @@ static int load_roots(struct store *store, int identity_fd, struct store_identit
 
 int store_load_identity(struct store *store, struct store_identity *ret, const char **error_text)
 {
-	_cleanup_close_ int fd = openat(store->dir_fd, "identity",
-					O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_close_ int fd =
+		openat(store->dir_fd, "identity", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct store_identity identity = {0};
 	char dir[PATH_MAX];
 	struct stat st;
@@ -178,7 +182,9 @@ int store_load_identity(struct store *store, struct store_identity *ret, const c
 
 	snprintf(dir, sizeof(dir), "%s/identity", store->dir);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(dir, "; make an identity: meshctl ca issue --dir CADIR --hub NAME --out STATEDIR",
+		return fail_errno(dir,
+				  "; make an identity: meshctl ca issue --dir CADIR --hub NAME "
+				  "--out STATEDIR",
 				  error_text);
 	error = store_check_owner(dir, &st, error_text);
 	if (!error)

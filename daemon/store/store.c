@@ -53,10 +53,11 @@ int store_fail(const char **error_text, int error, const char *fmt, ...)
 int store_check_owner(const char *path, const struct stat *st, const char **error_text)
 {
 	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return store_fail(error_text, -EPERM,
-				  "%s belongs to uid %u, not to uid %u who runs meshd; run: chown %u "
-				  "'%s'",
-				  path, st->st_uid, geteuid(), geteuid(), path);
+		return store_fail(
+			error_text, -EPERM,
+			"%s belongs to uid %u, not to uid %u who runs meshd; run: chown %u "
+			"'%s'",
+			path, st->st_uid, geteuid(), geteuid(), path);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return store_fail(error_text, -EPERM,
 				  "%s can be written by group or others; run: chmod go-w '%s'",
@@ -88,15 +89,16 @@ static int open_directory(const char *dir, int *ret, const char **error_text)
 /* The pid in the file is for people only; the flock decides. */
 static int take_lock(const char *dir, int dir_fd, int *ret, const char **error_text)
 {
-	_cleanup_close_ int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-					0600);
+	_cleanup_close_ int fd =
+		openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char pid[32] = "";
 	int error, n;
 
 	if (fd < 0) {
 		error = -errno;
-		return store_fail(error_text, error, "%s/lock: %s; meshd must be able to write there",
-				  dir, strerror(-error));
+		return store_fail(error_text, error,
+				  "%s/lock: %s; meshd must be able to write there", dir,
+				  strerror(-error));
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		n = pread(fd, pid, sizeof(pid) - 1, 0);
@@ -128,17 +130,21 @@ static int open_numbers(const char *dir, int dir_fd, int *ret, const char **erro
 
 	if (mkdirat(dir_fd, NUMBERS_DIR, 0700) < 0 && errno != EEXIST) {
 		error = -errno;
-		return store_fail(error_text, error, "%s/" NUMBERS_DIR ": %s", dir, strerror(-error));
+		return store_fail(error_text, error, "%s/" NUMBERS_DIR ": %s", dir,
+				  strerror(-error));
 	}
 	fd = openat(dir_fd, NUMBERS_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		error = -errno;
-		return store_fail(error_text, error, "%s/" NUMBERS_DIR ": %s", dir, strerror(-error));
+		return store_fail(error_text, error, "%s/" NUMBERS_DIR ": %s", dir,
+				  strerror(-error));
 	}
 	if ((geteuid() != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
 		return store_fail(error_text, -EPERM,
-				  "%s/" NUMBERS_DIR " must belong to uid %u and be writable by no one "
-				  "else; run: chown %u '%s/" NUMBERS_DIR "' && chmod 700 '%s/" NUMBERS_DIR "'",
+				  "%s/" NUMBERS_DIR
+				  " must belong to uid %u and be writable by no one "
+				  "else; run: chown %u '%s/" NUMBERS_DIR
+				  "' && chmod 700 '%s/" NUMBERS_DIR "'",
 				  dir, geteuid(), geteuid(), dir, dir);
 	*ret = steal_fd(&fd);
 	return 0;
@@ -202,8 +208,7 @@ static int parse_number(const char *text, size_t len, uint64_t *ret)
 	if (len < 2 || len > 21 || text[len - 1] != '\n')
 		return -EIO;
 	for (size_t i = 0; i < len - 1; i++) {
-		if (text[i] < '0' || text[i] > '9' ||
-		    __builtin_mul_overflow(value, 10, &value) ||
+		if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
 		    __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
 			return -EIO;
 	}
@@ -252,8 +257,7 @@ int store_put(struct store *store, enum persist_key key, uint64_t value)
 	temp_name(key, temp);
 	errno = 0;
 	error = write_whole(store->numbers_fd, temp, text, (size_t)n);
-	if (!error &&
-	    renameat(store->numbers_fd, temp, store->numbers_fd, number_names[key]) < 0)
+	if (!error && renameat(store->numbers_fd, temp, store->numbers_fd, number_names[key]) < 0)
 		error = -errno;
 	if (error) {
 		unlinkat(store->numbers_fd, temp, 0);
@@ -265,7 +269,8 @@ int store_put(struct store *store, enum persist_key key, uint64_t value)
 int store_give(struct store *store, uid_t uid, gid_t gid)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(number_names); i++)
-		if (fchownat(store->numbers_fd, number_names[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+		if (fchownat(store->numbers_fd, number_names[i], uid, gid, AT_SYMLINK_NOFOLLOW) <
+			    0 &&
 		    errno != ENOENT)
 			return -errno;
 	return fchown(store->numbers_fd, uid, gid) < 0 ? -errno : 0;

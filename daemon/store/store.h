@@ -23,6 +23,13 @@ struct store;
 
 /**
  * struct store_identity - files of the identity; key is in locked memory
+ * @cert_pem: certificate chain, leaf first
+ * @key_pem: private key, in locked memory
+ * @cert_pem_len: bytes of @cert_pem
+ * @key_pem_len: bytes of @key_pem
+ * @roots_pem: root certificates, PEM or DER
+ * @roots_pem_len: bytes of each
+ * @n_roots: entries of @roots_pem
  */
 struct store_identity {
 	uint8_t *cert_pem, *key_pem;
@@ -49,6 +56,7 @@ void store_close(struct store *store);
 
 /**
  * store_load_identity() - Read identity/hub.key, hub.crt and roots/\*.crt.
+ * @store: open
  * @ret: filled on success, to be wiped with store_identity_wipe(); every
  *	buffer has a NUL after its length
  * @error_text: on failure, a sentence for a person (thread-local text)
@@ -63,12 +71,21 @@ void store_identity_wipe(struct store_identity *identity);
 
 /**
  * store_get() - A persisted number; @fallback when there is none.
+ * @store: open
+ * @key: which number
+ * @fallback: when there is none yet
+ * @ret: filled on success
+ *
  * Return: 0; -EIO corrupt (@ret untouched); other -errno reading.
  */
 int store_get(struct store *store, enum persist_key key, uint64_t fallback, uint64_t *ret);
 
 /**
  * store_put() - Persist a number: it is on the disk when this returns 0.
+ * @store: open
+ * @key: which number
+ * @value: replaces it
+ *
  * Context: Blocking (two fsyncs of tiny files).
  * Return: 0 or -errno; the old number stays in force on failure.
  */
@@ -76,6 +93,9 @@ int store_put(struct store *store, enum persist_key key, uint64_t value);
 
 /**
  * store_give() - Hand the numbers to the account the daemon will run as.
+ * @store: open
+ * @uid: new owner
+ * @gid: new group
  *
  * The directory and the identity stay with their owner: the numbers are
  * reached through a descriptor opened before privileges are dropped.

@@ -17,14 +17,14 @@
 #include "daemon/trust/trust.h"
 
 #define TRANSPORT_SESSIONS_MAX 4096
-#define TRANSPORT_HANDSHAKES_PER_PEER_MAX 8  /* unfinished, per remote address */
-#define TRANSPORT_HANDSHAKES_MAX 256	     /* unfinished, in all */
+#define TRANSPORT_HANDSHAKES_PER_PEER_MAX 8 /* unfinished, per remote address */
+#define TRANSPORT_HANDSHAKES_MAX 256 /* unfinished, in all */
 #define TRANSPORT_HANDSHAKE_MS 10000
 #define TRANSPORT_CONNECT_MS 5000
 #define TRANSPORT_WRITE_QUEUE_MAX (4 << 20) /* bytes per session, then it is closed */
-#define TRANSPORT_PING_MS 1000		    /* HTTP/2 PING interval */
-#define TRANSPORT_PING_MISSES 5		    /* unanswered in a row until the session is closed */
-#define TRANSPORT_KEYMAT_LEN 60		    /* longest of seal (44) and link (60) material */
+#define TRANSPORT_PING_MS 1000 /* HTTP/2 PING interval */
+#define TRANSPORT_PING_MISSES 5 /* unanswered in a row until the session is closed */
+#define TRANSPORT_KEYMAT_LEN 60 /* longest of seal (44) and link (60) material */
 
 struct transport;
 
@@ -86,8 +86,8 @@ int transport_send(struct transport *transport, uint64_t session, uint8_t messag
  * Return: 0; -ENOTCONN.
  */
 int transport_export_keys(struct transport *transport, uint64_t session, enum key_owner owner,
-			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx,
-			  uint8_t *tx, size_t len);
+			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx, uint8_t *tx,
+			  size_t len);
 
 struct transport_counters {
 	uint64_t accepted, dialled, handshakes_failed, handshakes_limited, certificates_refused,

@@ -35,7 +35,8 @@ static int bind4(int fd, uint16_t port)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
 
-	if (set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
+	if (set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 ||
+	    set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
 	    set(fd, IPPROTO_IP, IP_MULTICAST_TTL, 1) < 0 ||
 	    set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
@@ -78,9 +79,8 @@ int datagram_join(int fd, int family, uint32_t ifindex, bool joins)
 				    &group4, sizeof(group4));
 	} else {
 		inet_pton(AF_INET6, BEACON_GROUP6, &group6.ipv6mr_multiaddr);
-		result = setsockopt(fd, IPPROTO_IPV6,
-				    joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &group6,
-				    sizeof(group6));
+		result = setsockopt(fd, IPPROTO_IPV6, joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP,
+				    &group6, sizeof(group6));
 	}
 	return result < 0 && errno != EADDRINUSE ? -errno : 0;
 }

@@ -15,6 +15,8 @@
 
 /**
  * datagram_open() - A beacon socket bound to @port on every address.
+ * @port: host order
+ * @ret: filled on success
  * @family: AF_INET or AF_INET6 (v6 only)
  * Return: 0; -EAFNOSUPPORT the host has no such family; other -errno.
  */
@@ -25,6 +27,8 @@ int datagram_join(int fd, int family, uint32_t ifindex, bool joins);
 int datagram_send(int fd, const struct endpoint *to, const uint8_t *bytes, size_t len);
 /**
  * datagram_receive() - One datagram.
+ * @fd: from datagram_open()
+ * @bytes: receives the datagram
  * @from: source, with the interface it came in by
  * Return: bytes, at most DATAGRAM_MAX; -EAGAIN; other -errno.
  */

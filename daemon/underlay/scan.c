@@ -109,9 +109,9 @@ static void read_address(const struct nlmsghdr *message, void *arg)
 	ep.ifindex = ifa->ifa_index;
 	/* IFA_LOCAL is ours where IFA_ADDRESS may be the peer's (point to point). */
 	address = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-	if (ep.family == AF_INET ? !netlink_bytes(address, &ep.addr4, sizeof(ep.addr4))
-				 : ep.family != AF_INET6 ||
-					   !netlink_bytes(address, &ep.addr6, sizeof(ep.addr6)))
+	if (ep.family == AF_INET
+		    ? !netlink_bytes(address, &ep.addr4, sizeof(ep.addr4))
+		    : ep.family != AF_INET6 || !netlink_bytes(address, &ep.addr6, sizeof(ep.addr6)))
 		return;
 	interface->addresses[interface->n_addresses++] = ep;
 }

@@ -54,6 +54,8 @@ struct underlay_table {
 
 /**
  * underlay_link_is_chosen() - Whether an interface carries the mesh.
+ * @settings: patterns
+ * @link: the interface
  *
  * Never: loopback, the mesh interface, any interface of kind hubmesh, what
  * @exclude matches.  With @include: what it matches.  Without: Ethernet that
@@ -66,6 +68,8 @@ bool underlay_link_is_chosen(const struct underlay_settings *settings,
 
 /**
  * underlay_scan() - Read chosen interfaces and their addresses.
+ * @nl: request socket
+ * @settings: what to choose by
  * @ret: overwritten, also on failure; joins cleared
  * Return: 0 or -errno; -EINTR the tables changed meanwhile, try again.
  */

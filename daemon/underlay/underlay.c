@@ -24,13 +24,15 @@
 #include "daemon/underlay/datagram.h"
 #include "daemon/underlay/scan.h"
 
-#define GATHER_MS 100	  /* between a notification and reading the tables */
+#define GATHER_MS 100 /* between a notification and reading the tables */
 #define NOTICES_PER_WAKE 64
 
 /**
  * struct underlay - state of the shell
  * @settings: own copy; patterns are owned
  * @patterns: the owned patterns, include then exclude
+ * @mesh_ifname: the owned name
+ * @events: callbacks
  * @nl: request socket
  * @monitor: rtnetlink notifications
  * @monitor_poll: of @monitor
@@ -129,7 +131,8 @@ static void join_groups(struct underlay *u, struct underlay_interface *interface
 		log_warning(LOG_LOCAL_CLASS,
 			    "event=beacon-group-failed family=ipv4 interface=%s error=\"%s\"%s",
 			    interface->name, strerror(-error4),
-			    error4 == -ENOBUFS ? " hint=\"raise net.ipv4.igmp_max_memberships\"" : "");
+			    error4 == -ENOBUFS ? " hint=\"raise net.ipv4.igmp_max_memberships\""
+					       : "");
 	if (error6 && !error4 && error6 != interface->join_error)
 		log_info(LOG_LOCAL_CLASS,
 			 "event=beacon-group-failed family=ipv6 interface=%s error=\"%s\"",

@@ -29,13 +29,16 @@ struct underlay_events {
 
 /**
  * struct underlay_settings - borrowed during the call
+ * @n_include: entries of @include
+ * @n_exclude: entries of @exclude
  * @include: fnmatch patterns of interface names ("eth*"); none = every physical-like one
  * @exclude: patterns that win over @include
  * @mesh_ifname: never used as underlay
  * @port: beacon UDP port, host order
  */
 struct underlay_settings {
-	const char *const *include, *const *exclude;
+	const char *const *include;
+	const char *const *exclude;
 	size_t n_include, n_exclude;
 	const char *mesh_ifname;
 	uint16_t port;

@@ -109,7 +109,7 @@ static void config_reads_every_key(void **state)
 static void config_refuses_unknown_key_with_line_and_choices(void **state)
 {
 	expect_refused("mesh: a\nprobe:\n  interval: 5\n",
-	       "f:3: unknown key 'interval'; write one of: interval_ms, misses\n");
+		       "f:3: unknown key 'interval'; write one of: interval_ms, misses\n");
 	expect_refused("mesh: a\n\nprobes: {misses: [3]}\n", "f:3: unknown key 'probes'");
 	expect_accepted("mesh: a\nprobe:\n  interval_ms: 50\n");
 }
@@ -139,7 +139,8 @@ static void config_refuses_numbers_out_of_bounds(void **state)
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const long bad[] = {cases[i].min - 1, cases[i].max + 1, -1, 4294967296 + cases[i].min};
+		const long bad[] = {cases[i].min - 1, cases[i].max + 1, -1,
+				    4294967296 + cases[i].min};
 		const long good[] = {cases[i].min, cases[i].max};
 
 		for (size_t j = 0; j < 4; j++) {
@@ -155,7 +156,8 @@ static void config_refuses_numbers_out_of_bounds(void **state)
 
 static void config_refuses_what_is_no_number(void **state)
 {
-	expect_refused("mesh: a\nports: {control: 12k}\n", "f:2: ports.control '12k' is not a number");
+	expect_refused("mesh: a\nports: {control: 12k}\n",
+		       "f:2: ports.control '12k' is not a number");
 	expect_refused("mesh: a\nports: {control: 010}\n", "is not a number");
 	expect_refused("mesh: a\nports: {control: 0x10}\n", "is not a number");
 	expect_refused("mesh: a\nports: {control: 99999999999999999999999}\n", "is not a number");
@@ -201,12 +203,13 @@ static void config_refuses_bad_names(void **state)
 	expect_refused("mesh: -a\n", "is not a mesh name");
 	expect_refused("mesh: a.\n", "is not a mesh name");
 	expect_refused("mesh: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-	       "is not a mesh name"); /* 64 */
+		       "is not a mesh name"); /* 64 */
 	expect_accepted("mesh: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
 	expect_refused("mesh: a\nname: a b\n", "is not a hub name");
 	expect_refused("mesh: a\nuser: -x\n", "is not an account name");
 	expect_refused("mesh: a\ninterface: {name: a/b}\n", "cannot name an interface");
-	expect_refused("mesh: a\ninterface: {name: 0123456789abcdef}\n", "cannot name an interface");
+	expect_refused("mesh: a\ninterface: {name: 0123456789abcdef}\n",
+		       "cannot name an interface");
 	expect_refused("mesh: a\ninterface: {name: lo}\n", "cannot name an interface");
 	expect_accepted("mesh: a\ninterface: {name: 0123456789abcde}\n");
 	expect_refused("mesh: a\nstate: relative\n", "is not absolute");
@@ -215,7 +218,8 @@ static void config_refuses_bad_names(void **state)
 
 static void config_refuses_bad_addresses(void **state)
 {
-	expect_refused("mesh: a\nseeds: [hub.example]\n", "f:2: seed 'hub.example' is not a unicast address");
+	expect_refused("mesh: a\nseeds: [hub.example]\n",
+		       "f:2: seed 'hub.example' is not a unicast address");
 	expect_refused("mesh: a\nseeds: [224.0.0.1]\n", "is not a unicast address");
 	expect_refused("mesh: a\nseeds: [\"[ff02::1]\"]\n", "is not a unicast address");
 	expect_refused("mesh: a\nipv4: {pool: 10.0.0.0}\n", "is not a network");
@@ -223,7 +227,8 @@ static void config_refuses_bad_addresses(void **state)
 	expect_refused("mesh: a\nipv4: {pool: 10.0.0.0/16x}\n", "is not a network");
 	expect_refused("mesh: a\nipv4: {pool: 10.0.0.0/7}\n", "write a prefix from /8 to /30");
 	expect_refused("mesh: a\nipv4: {pool: 10.0.0.0/31}\n", "write a prefix from /8 to /30");
-	expect_refused("mesh: a\nipv4: {pool: 10.77.1.0/16}\n", "has host bits; write 10.77.0.0/16");
+	expect_refused("mesh: a\nipv4: {pool: 10.77.1.0/16}\n",
+		       "has host bits; write 10.77.0.0/16");
 	expect_refused("mesh: a\nipv4: {pool: 127.0.0.0/8}\n", "cannot be given to hubs");
 	expect_refused("mesh: a\nipv4: {pool: 224.0.0.0/8}\n", "cannot be given to hubs");
 	expect_accepted("mesh: a\nipv4: {pool: 10.0.0.0/8}\n");
@@ -231,11 +236,13 @@ static void config_refuses_bad_addresses(void **state)
 
 static void config_refuses_contradictions(void **state)
 {
-	expect_refused("mesh: a\nports: {control: 5, data: 5}\n", "ports.data equals ports.control");
+	expect_refused("mesh: a\nports: {control: 5, data: 5}\n",
+		       "ports.data equals ports.control");
 	expect_refused("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 4999}\n",
-	       "is below beacon.interval_min_ms");
+		       "is below beacon.interval_min_ms");
 	expect_accepted("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 5000}\n");
-	expect_refused("mesh: a\ncrypto: {cipher: rot13}\n", "f:2: crypto.cipher 'rot13' is unknown");
+	expect_refused("mesh: a\ncrypto: {cipher: rot13}\n",
+		       "f:2: crypto.cipher 'rot13' is unknown");
 	expect_refused("mesh: a\nlog: {level: loud}\n", "f:2: log.level 'loud' is unknown");
 }
 

@@ -124,8 +124,15 @@ static void store_number_survives_reopening(void **state)
 static void store_reports_corrupt_number(void **state)
 {
 	static const char *const bad[] = {
-		"", "\n", "12", "12 \n", "-1\n", "0x1\n", "18446744073709551616\n",
-		"99999999999999999999999\n", "1\n2\n",
+		"",
+		"\n",
+		"12",
+		"12 \n",
+		"-1\n",
+		"0x1\n",
+		"18446744073709551616\n",
+		"99999999999999999999999\n",
+		"1\n2\n",
 	};
 	struct store *store = open_store();
 	uint64_t value = 42;

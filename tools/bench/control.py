@@ -96,7 +96,7 @@ def main():
             for hub in hubs.values():
                 hub.start()
             address = wait_for("a knows its own address", lambda: next(
-                (h["ula"] for h in hubs["b"].hubs() if h.get("self")), None), 20, 0.02)
+                (h["ula"] for h in hubs["b"].hubs() if h.get("is_self")), None), 20, 0.02)
             stop = threading.Event()
             server = threading.Thread(target=answer_once, args=(hubs["b"].netns, address, stop))
             server.start()

@@ -251,7 +251,7 @@ int cmd_ca(struct meshctl *ctl, int argc, char **argv)
 	int opt;
 
 	optind = 0;
-	opt = meshctl_getopt(ctl, argc, argv, "", NULL);
+	opt = meshctl_getopt(ctl, argc, argv, "+", NULL);
 	if (opt != -1)
 		return meshctl_getopt_end(ctl, opt);
 	argc -= optind;

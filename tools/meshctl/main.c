@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	ctl_init(&ctl);
-	opt = meshctl_getopt(&ctl, argc, argv, NULL, NULL);
+	opt = meshctl_getopt(&ctl, argc, argv, "+", NULL);
 	if (opt == 'h') {
 		meshctl_print_help(stdout);
 		return MESHCTL_OK;

@@ -111,11 +111,12 @@ int cmd_ca(struct meshctl *ctl, int argc, char **argv);
 int cmd_version(struct meshctl *ctl, int argc, char **argv);
 
 /**
- * meshctl_getopt() - getopt_long() for commands; stops at the first operand.
+ * meshctl_getopt() - getopt_long() for commands.
  * @ctl: receives the global options
  * @argc: as given to the command
  * @argv: as given to the command
- * @shortopts: the command's own letters ("c:i:"), without "s", "o" and "h": those are global
+ * @shortopts: the command's own letters ("c:i:"), without "s", "o" and "h": those are global;
+ *	a leading "+" stops at the first operand, as commands with subcommands need
  * @longopts: the command's own long options, ended by a zero entry; NULL for none
  *
  * Global options (-s, -o, --watch, --no-color) are taken out and applied to

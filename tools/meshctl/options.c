@@ -102,24 +102,30 @@ int meshctl_getopt(struct meshctl *ctl, int argc, char **argv, const char *short
 {
 	const size_t n_global = sizeof(global_options) / sizeof(global_options[0]);
 	struct option all[OPTIONS_MAX + 1] = {0};
+	const char *order = "";
 	char letters[64];
 	size_t n = 0;
 	int opt;
 
-	snprintf(letters, sizeof(letters), "+:s:o:h%s", shortopts ? shortopts : "");
+	/* "+" and ":" must come first, in this order. */
+	if (shortopts && *shortopts == '+') {
+		order = "+";
+		shortopts++;
+	}
+	snprintf(letters, sizeof(letters), "%s:s:o:h%s", order, shortopts ? shortopts : "");
 	for (; longopts && longopts[n].name && n < OPTIONS_MAX - n_global; n++)
 		all[n] = longopts[n];
 	memcpy(&all[n], global_options, sizeof(global_options));
 	do {
-		int at = optind ? optind : 1;
-
 		opt = getopt_long(argc, argv, letters, all, NULL);
 		if (opt == ':') {
-			meshctl_fail(ctl, MESHCTL_USAGE, NULL, "%s needs an argument", argv[at]);
+			meshctl_fail(ctl, MESHCTL_USAGE, NULL, "%s needs an argument",
+				     argv[optind - 1]);
 			return '?';
 		}
 		if (opt == '?') {
-			meshctl_fail(ctl, MESHCTL_USAGE, NULL, "unknown option %s", argv[at]);
+			meshctl_fail(ctl, MESHCTL_USAGE, NULL, "unknown option %s",
+				     argv[optind - 1]);
 			return '?';
 		}
 		opt = apply_global(ctl, opt);

@@ -179,7 +179,8 @@ class Lab:
     def join_received(self):
         """Make hub 1's interfaces join (GRO) what send_super() sends; the sender's device cuts it."""
         for n in self.peers:
-            run(f"ip netns exec {self.peer_ns} ethtool -K from{n} tx-udp-segmentation off")
+            run(f"ip netns exec {self.peer_ns} ethtool -K from{n} tso off "
+                "tx-udp-segmentation off")
             run(f"ip netns exec {self.hub.netns} ethtool -K to{n} gro on")
 
     def route(self, routes=None):

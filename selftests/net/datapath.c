@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: the datapath shell against the real module
+ *
+ * Run by selftests/net/test_datapath in a virtual machine, once without and
+ * once with the module loaded; each test has a network namespace of its own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/datapath/internal.h"
+#include "hubmesh/wire.h"
+
+#define DEADLINE_MS 10000
+#define MANY 1500 /* routes: several messages of one transaction */
+
+struct fixture {
+	uv_loop_t loop;
+	uv_timer_t late;
+	bool is_late;
+	struct datapath *dp;
+	const char *error_text;
+	uint32_t link, needed_link;
+	bool link_is_up;
+	struct hub_id needed_session;
+	size_t n_link_events;
+};
+
+static const struct hub_id self = {{0x02, 0, 0, 0, 0, 1}}, peer = {{0x02, 0, 0, 0, 0, 2}},
+			   other = {{0x02, 0, 0, 0, 0, 3}};
+static struct datapath_settings settings = {
+	.ifname = "mesh0",
+	.id = {{0x02, 0, 0, 0, 0, 1}},
+	.data_port = HM_PORT_DATA,
+	.control_port = HM_PORT_CONTROL,
+	.mtu = 1380,
+	.probe_ms = 50,
+	.probe_misses = 3,
+	.cipher = HUBMESH_CIPHER_AES_256_GCM,
+};
+
+static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us)
+{
+	struct fixture *f = arg;
+
+	f->link = link;
+	f->link_is_up = is_up;
+	f->n_link_events++;
+}
+
+static void on_need_session(void *arg, const struct hub_id *hub)
+{
+	((struct fixture *)arg)->needed_session = *hub;
+}
+
+static void on_key_needed(void *arg, enum key_owner owner, uint32_t link, const struct hub_id *hub,
+			  uint8_t phase)
+{
+	((struct fixture *)arg)->needed_link = link;
+}
+
+static int run(const char *command)
+{
+	return system(command);
+}
+
+static void must(const char *command)
+{
+	if (run(command) != 0)
+		fail_msg("%s", command);
+}
+
+static int open_again(struct fixture *f)
+{
+	struct datapath_events events = {
+		.link = on_link,
+		.need_session = on_need_session,
+		.key_needed = on_key_needed,
+		.arg = f,
+	};
+
+	return datapath_open(&f->loop, &settings, &events, &f->dp, &f->error_text);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+	((struct fixture *)timer->data)->is_late = true;
+}
+
+#define wait_for(f, condition)                                       \
+	({                                                           \
+		(f)->is_late = false;                                \
+		uv_update_time(&(f)->loop);                          \
+		uv_timer_start(&(f)->late, on_late, DEADLINE_MS, 0); \
+		while (!(condition) && !(f)->is_late)                \
+			uv_run(&(f)->loop, UV_RUN_ONCE);             \
+		uv_timer_stop(&(f)->late);                           \
+		(condition);                                         \
+	})
+
+static bool has_module(void)
+{
+	return access("/sys/module/hubmesh", F_OK) == 0;
+}
+
+static int setup_loop(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	*state = f;
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	must("ip link set lo up");
+	uv_loop_init(&f->loop);
+	uv_timer_init(&f->loop, &f->late);
+	f->late.data = f;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f;
+
+	if (setup_loop(state))
+		return -1;
+	f = *state;
+	if (has_module() && open_again(f))
+		fail_msg("%s", f->error_text);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	datapath_close(f->dp, true);
+	uv_close((uv_handle_t *)&f->late, NULL);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	free(f);
+	return 0;
+}
+
+#define with_module(state)                  \
+	({                                  \
+		if (!has_module())          \
+			skip();             \
+		(struct fixture *)*(state); \
+	})
+
+static struct endpoint ep(const char *text, uint32_t ifindex)
+{
+	struct endpoint ret;
+
+	assert_int_equal(endpoint_parse(text, &ret), 0);
+	ret.ifindex = ifindex;
+	return ret;
+}
+
+static void set_link(struct fixture *f, uint32_t link, const struct hub_id *hub, uint32_t ifindex)
+{
+	struct endpoint local = ep("127.0.0.1", 0), remote = ep("127.0.0.2:4877", ifindex);
+
+	if (datapath_link_set(f->dp, link, 9, hub, &local, &remote))
+		fail_msg("%s", datapath_last_error(f->dp));
+}
+
+static void set_hub(struct fixture *f, const struct hub_id *hub, const char *ula, const char *ipv4)
+{
+	struct in6_addr a6;
+	struct in_addr a4 = {0};
+
+	inet_pton(AF_INET6, ula, &a6);
+	if (ipv4)
+		inet_pton(AF_INET, ipv4, &a4);
+	if (datapath_hub_set(f->dp, hub, &a6, a4))
+		fail_msg("%s", datapath_last_error(f->dp));
+}
+
+static void count_link(const struct datapath_link_stats *stats, void *arg)
+{
+	++*(size_t *)arg;
+}
+
+static void count_hub(const struct datapath_hub_stats *stats, void *arg)
+{
+	++*(size_t *)arg;
+}
+
+static size_t links(struct fixture *f)
+{
+	size_t n = 0;
+
+	assert_int_equal(datapath_read_links(f->dp, count_link, &n), 0);
+	return n;
+}
+
+static size_t hubs(struct fixture *f)
+{
+	size_t n = 0;
+
+	assert_int_equal(datapath_read_hubs(f->dp, count_hub, &n), 0);
+	return n;
+}
+
+static void open_without_module_says_how_to_load_it(void **state)
+{
+	struct fixture *f = *state;
+
+	if (has_module())
+		skip();
+	assert_int_equal(open_again(f), -ENOENT);
+	assert_null(f->dp);
+	assert_non_null(strstr(f->error_text, "modprobe hubmesh"));
+}
+
+static void open_makes_the_device_and_close_deletes_it(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	must("ip link show mesh0 | grep -q '02:00:00:00:00:01'");
+	must("ip link show mesh0 | grep -q 'mtu 1380.*state UP'");
+	datapath_close(f->dp, true);
+	f->dp = NULL;
+	assert_int_not_equal(run("ip link show mesh0 2>/dev/null"), 0);
+}
+
+static void open_cleans_what_an_earlier_run_left(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct in6_addr ula;
+
+	set_link(f, 7, &peer, 0);
+	set_hub(f, &peer, "fd00::2", "10.77.0.2");
+	inet_pton(AF_INET6, "fd00::1", &ula);
+	assert_int_equal(datapath_addresses(f->dp, &ula, (struct in_addr){htonl(0x0a4d0001)}, 16),
+			 0);
+	datapath_close(f->dp, false);
+	f->dp = NULL;
+	must("ip addr show mesh0 | grep -q 10.77.0.1");
+	settings.id = other; /* and another identity moves in */
+	assert_int_equal(open_again(f), 0);
+	settings.id = self;
+	assert_int_equal(links(f), 0);
+	assert_int_equal(hubs(f), 0);
+	must("ip link show mesh0 | grep -q '02:00:00:00:00:03'");
+	assert_int_not_equal(run("ip addr show mesh0 | grep -q 10.77.0.1"), 0);
+	assert_int_not_equal(run("ip addr show mesh0 | grep -q fd00::1"), 0);
+}
+
+static void open_refuses_somebody_elses_interface(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	datapath_close(f->dp, true);
+	f->dp = NULL;
+	must("ip link add mesh0 type dummy");
+	assert_int_equal(open_again(f), -EEXIST);
+	assert_non_null(strstr(f->error_text, "is not a hubmesh interface"));
+	must("ip link show mesh0 >/dev/null"); /* and it is left alone */
+}
+
+static void link_set_twice_updates_and_del_twice_is_quiet(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	set_link(f, 7, &peer, 0);
+	set_link(f, 7, &peer, 0);
+	assert_int_equal(links(f), 1);
+	set_link(f, 7, &other, 0); /* the index means another peer now */
+	assert_int_equal(links(f), 1);
+	assert_int_equal(datapath_link_del(f->dp, 7), 0);
+	assert_int_equal(datapath_link_del(f->dp, 7), 0);
+	assert_int_equal(links(f), 0);
+}
+
+static void link_refusal_carries_the_kernels_sentence(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct endpoint local = ep("127.0.0.1", 0), multicast = ep("224.0.0.1:4877", 0);
+
+	assert_int_equal(datapath_link_set(f->dp, 7, 9, &peer, &local, &multicast), -EADDRNOTAVAIL);
+	assert_non_null(strstr(datapath_last_error(f->dp), "not a unicast address"));
+}
+
+static void probes_of_existing_links_change(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	set_link(f, 7, &peer, 0);
+	set_link(f, 8, &other, 0);
+	assert_int_equal(datapath_set_probes(f->dp, 100, 5), 0);
+	assert_int_not_equal(datapath_set_probes(f->dp, 5, 5), 0); /* below the kernel's bound */
+	assert_int_equal(datapath_set_mtu(f->dp, 1300), 0);
+	must("ip link show mesh0 | grep -q 'mtu 1300'");
+	assert_int_not_equal(datapath_set_mtu(f->dp, 100), 0);
+}
+
+static void hub_has_permanent_neighbours_that_follow_it(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct in6_addr ula;
+
+	set_hub(f, &peer, "fd00::2", "10.77.0.2");
+	must("ip neigh show dev mesh0 | grep -q '10.77.0.2 lladdr 02:00:00:00:00:02 PERMANENT'");
+	must("ip neigh show dev mesh0 | grep -q 'fd00::2 lladdr 02:00:00:00:00:02 PERMANENT'");
+	set_hub(f, &peer, "fd00::2", "10.77.0.9");
+	must("ip neigh show dev mesh0 | grep -q '10.77.0.9 '");
+	assert_int_not_equal(run("ip neigh show dev mesh0 | grep -q '10.77.0.2 '"), 0);
+	set_hub(f, &peer, "fd00::2", NULL);
+	assert_int_not_equal(run("ip neigh show dev mesh0 | grep -q '10.77.0.9 '"), 0);
+	inet_pton(AF_INET6, "fd00::2", &ula);
+	assert_int_equal(datapath_hub_del(f->dp, &peer, &ula, (struct in_addr){0}), 0);
+	assert_int_equal(datapath_hub_del(f->dp, &peer, &ula, (struct in_addr){0}), 0);
+	assert_int_not_equal(run("ip neigh show dev mesh0 | grep -q 'fd00::2 '"), 0);
+	assert_int_equal(hubs(f), 0);
+}
+
+static bool is_wiped(const struct fixture *f, uint8_t byte)
+{
+	const uint8_t run_of[8] = {byte, byte, byte, byte, byte, byte, byte, byte};
+
+	return !memmem(f->dp->genl->request, NETLINK_REQUEST_MAX, run_of, 8) &&
+	       !memmem(f->dp->genl->response, NETLINK_RESPONSE_MAX, run_of, 8);
+}
+
+static void key_installs_moves_goes_and_leaves_no_trace(void **state)
+{
+	struct fixture *f = with_module(state);
+	uint8_t rx[HM_LINK_KEYMAT_LEN], tx[HM_LINK_KEYMAT_LEN];
+	enum key_owner owner = KEY_OWNER_LINK;
+
+	memset(rx, 0xa5, sizeof(rx));
+	memset(tx, 0x5a, sizeof(tx));
+	set_link(f, 7, &peer, 0);
+	assert_int_equal(datapath_key_install(f->dp, owner, 7, &peer, 1, settings.cipher, rx, tx,
+					      sizeof(rx)),
+			 0);
+	assert_true(is_wiped(f, 0xa5) && is_wiped(f, 0x5a));
+	assert_int_equal(datapath_key_use(f->dp, owner, 7, &peer, 1), 0);
+	assert_int_not_equal(datapath_key_use(f->dp, owner, 7, &peer, 2), 0);
+	assert_int_equal(datapath_key_del(f->dp, owner, 7, &peer, 1), 0);
+	assert_int_equal(datapath_key_del(f->dp, owner, 7, &peer, 1), 0);
+	/* A seal key is shorter; a link's is refused, and wiped all the same. */
+	set_hub(f, &peer, "fd00::2", NULL);
+	assert_int_not_equal(datapath_key_install(f->dp, KEY_OWNER_SEAL, 0, &peer, 1,
+						  settings.cipher, rx, tx, HM_LINK_KEYMAT_LEN),
+			     0);
+	assert_int_not_equal(datapath_last_error(f->dp)[0], '\0');
+	assert_true(is_wiped(f, 0xa5));
+	assert_int_equal(datapath_key_install(f->dp, KEY_OWNER_SEAL, 0, &peer, 1, settings.cipher,
+					      rx, tx, HM_SEAL_KEYMAT_LEN),
+			 0);
+}
+
+static void routes_of_many_hubs_are_one_transaction(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct effect_route *routes = calloc(MANY, sizeof(*routes));
+	struct datapath_device_stats stats;
+	char ula[INET6_ADDRSTRLEN];
+
+	for (uint32_t link = 1; link <= 5; link++)
+		set_link(f, link, &peer, 0);
+	for (int i = 0; i < MANY; i++) {
+		routes[i].hub = (struct hub_id){{0x06, 0, 0, 1, (uint8_t)(i >> 8), (uint8_t)i}};
+		routes[i].n_via = 4;
+		for (uint32_t v = 0; v < 4; v++)
+			routes[i].via[v] = (struct effect_nexthop){.link = v + 1, .weight = 1};
+		routes[i].backup = 5;
+		snprintf(ula, sizeof(ula), "fd00::1:%x", i);
+		set_hub(f, &routes[i].hub, ula, NULL);
+	}
+	assert_int_equal(datapath_routes(f->dp, 10, routes, MANY), 0);
+	assert_int_equal(datapath_read_device(f->dp, &stats), 0);
+	assert_int_equal(stats.generation, 10);
+	assert_int_not_equal(datapath_routes(f->dp, 10, routes, MANY), 0); /* must grow */
+	routes[MANY - 1].via[0].link = 99; /* refused in the last message: nothing changes */
+	assert_int_not_equal(datapath_routes(f->dp, 11, routes, MANY), 0);
+	assert_non_null(strstr(datapath_last_error(f->dp), "no link has that index"));
+	assert_int_equal(datapath_read_device(f->dp, &stats), 0);
+	assert_int_equal(stats.generation, 10);
+	assert_int_equal(datapath_routes(f->dp, 12, NULL, 0), 0);
+	assert_int_equal(hubs(f), MANY);
+	free(routes);
+}
+
+static void addresses_replace_each_other(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct in6_addr ula, none = {0};
+
+	inet_pton(AF_INET6, "fd00::1", &ula);
+	assert_int_equal(datapath_addresses(f->dp, &ula, (struct in_addr){htonl(0x0a4d0001)}, 16),
+			 0);
+	must("ip -6 addr show dev mesh0 | grep -q 'fd00::1/64.*nodad'");
+	assert_int_not_equal(run("ip -6 addr show dev mesh0 | grep -q fe80"), 0);
+	must("ip route | grep -q '10.77.0.0/16 dev mesh0'");
+	assert_int_equal(datapath_addresses(f->dp, &ula, (struct in_addr){htonl(0x0a4d0002)}, 24),
+			 0);
+	must("ip addr show dev mesh0 | grep -q '10.77.0.2/24'");
+	assert_int_not_equal(run("ip addr show dev mesh0 | grep -q '10.77.0.1/'"), 0);
+	assert_int_equal(datapath_addresses(f->dp, &none, (struct in_addr){0}, 0), 0);
+	assert_int_not_equal(run("ip addr show dev mesh0 | grep -q inet"), 0);
+}
+
+static void carrier_loss_of_the_underlay_is_an_event(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	must("ip link add va type veth peer name vb && ip link set va up && ip link set vb up && "
+	     "ip addr add 127.0.0.3/32 dev va");
+	set_link(f, 7, &peer, if_nametoindex("va"));
+	must("ip link set vb down");
+	assert_true(wait_for(f, f->n_link_events));
+	assert_int_equal(f->link, 7);
+	assert_false(f->link_is_up);
+}
+
+static void lost_events_are_made_up_for(void **state)
+{
+	struct fixture *f = with_module(state);
+	int small = 1;
+
+	must("ip link add va type veth peer name vb && ip link set va up && ip link set vb up");
+	setsockopt(mnl_socket_get_fd(f->dp->event_socket), SOL_SOCKET, SO_RCVBUF, &small,
+		   sizeof(small));
+	for (uint32_t link = 1; link <= 64; link++)
+		set_link(f, link, &peer, if_nametoindex("va"));
+	must("ip link set vb down"); /* 64 events into a buffer for a few */
+	assert_true(wait_for(f, f->n_link_events >= 64));
+}
+
+static void packet_without_session_asks_for_one(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct in6_addr ula;
+
+	inet_pton(AF_INET6, "fd00::1", &ula);
+	assert_int_equal(datapath_addresses(f->dp, &ula, (struct in_addr){0}, 0), 0);
+	set_hub(f, &peer, "fd00::2", NULL);
+	run("ping -c 1 -W 1 fd00::2 >/dev/null 2>&1 &");
+	assert_true(wait_for(f, hub_id_equal(&f->needed_session, &peer)));
+}
+
+#define device_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(open_without_module_says_how_to_load_it, setup_loop,
+						teardown),
+		device_test(open_makes_the_device_and_close_deletes_it),
+		device_test(open_cleans_what_an_earlier_run_left),
+		device_test(open_refuses_somebody_elses_interface),
+		device_test(link_set_twice_updates_and_del_twice_is_quiet),
+		device_test(link_refusal_carries_the_kernels_sentence),
+		device_test(probes_of_existing_links_change),
+		device_test(hub_has_permanent_neighbours_that_follow_it),
+		device_test(key_installs_moves_goes_and_leaves_no_trace),
+		device_test(routes_of_many_hubs_are_one_transaction),
+		device_test(addresses_replace_each_other),
+		device_test(carrier_loss_of_the_underlay_is_an_event),
+		device_test(lost_events_are_made_up_for),
+		device_test(packet_without_session_asks_for_one),
+	};
+
+	if (unshare(CLONE_NEWNET) < 0) {
+		puts("1..1\nok 1 datapath # SKIP needs root for network namespaces");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
