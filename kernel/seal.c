@@ -145,6 +145,7 @@ void hm_batch_free(struct hm_batch *batch)
 			hm_hub_put(batch->hub);
 		if (batch->link)
 			hm_link_put(batch->link);
+		dev_put(batch->hm->dev);
 	}
 	if (batch->holds_key)
 		hm_key_put(batch->key);
@@ -329,6 +330,8 @@ static int aead_crypt_frame(struct hm_batch *batch, const struct hm_cipher_key *
 static void batch_defer(struct hm_batch *batch)
 {
 	batch->is_deferred = true;
+	/* A hub or link that is dying cannot be held: the device is, on its own. */
+	dev_hold(batch->hm->dev);
 	if (batch->hub)
 		batch->hub = hm_hub_get(batch->hub);
 	if (batch->link)

@@ -21,20 +21,20 @@
 
 enum effect_kind {
 	EFFECT_BEACON_SEND, /* bytes to a multicast group or a unicast seed */
-	EFFECT_DIAL,	    /* open a TLS session */
-	EFFECT_CLOSE,	    /* close one, with a reason for the log */
-	EFFECT_SEND,	    /* one control message on a session */
-	EFFECT_LINK_SET,    /* create or update a kernel link */
+	EFFECT_DIAL, /* open a TLS session */
+	EFFECT_CLOSE, /* close one, with a reason for the log */
+	EFFECT_SEND, /* one control message on a session */
+	EFFECT_LINK_SET, /* create or update a kernel link */
 	EFFECT_LINK_DEL,
-	EFFECT_HUB_SET,	    /* make a hub known to the kernel, with its addresses */
+	EFFECT_HUB_SET, /* make a hub known to the kernel, with its addresses */
 	EFFECT_HUB_DEL,
 	EFFECT_KEY_INSTALL, /* export from a session and install, transmit pending */
-	EFFECT_KEY_USE,	    /* transmit with a phase: the peer has proved it */
+	EFFECT_KEY_USE, /* transmit with a phase: the peer has proved it */
 	EFFECT_KEY_DEL,
-	EFFECT_ROUTES,	    /* replace the whole route set */
-	EFFECT_ADDRESSES,   /* our own addresses on mesh0 */
-	EFFECT_PERSIST,	    /* remember a number across restarts */
-	EFFECT_LOG,	    /* something a person should read */
+	EFFECT_ROUTES, /* replace the whole route set */
+	EFFECT_ADDRESSES, /* our own addresses on mesh0 */
+	EFFECT_PERSIST, /* remember a number across restarts */
+	EFFECT_LOG, /* something a person should read */
 };
 
 /** enum key_owner - what a key belongs to */
@@ -46,16 +46,16 @@ enum key_owner {
 /** enum persist_key - numbers that must survive a restart */
 enum persist_key {
 	PERSIST_BOOT_EPOCH, /* grows by one at each start */
-	PERSIST_LSR_SEQ,    /* never announce a sequence twice */
-	PERSIST_IPV4,	    /* the mesh IPv4 address in use, host order */
+	PERSIST_LSR_SEQ, /* never announce a sequence twice */
+	PERSIST_IPV4, /* the mesh IPv4 address in use, host order */
 };
 
 /** enum log_class - whose fault a line is about */
 enum log_class {
-	LOG_CLASS_INFO,	 /* news */
-	LOG_CLASS_PEER,	 /* a peer misbehaved */
+	LOG_CLASS_INFO, /* news */
+	LOG_CLASS_PEER, /* a peer misbehaved */
 	LOG_CLASS_LOCAL, /* configuration or machine */
-	LOG_CLASS_BUG,	 /* ours */
+	LOG_CLASS_BUG, /* ours */
 };
 
 /**
@@ -90,7 +90,7 @@ struct effect {
 	union {
 		struct {
 			struct endpoint to; /* multicast: address and ifindex */
-			uint8_t *bytes;	    /* owned */
+			uint8_t *bytes; /* owned */
 			size_t len;
 		} beacon_send;
 		struct {
@@ -107,7 +107,7 @@ struct effect {
 		struct {
 			uint64_t session;
 			uint8_t message; /* enum control_message */
-			uint8_t *body;	 /* owned, CBOR */
+			uint8_t *body; /* owned, CBOR */
 			size_t len;
 		} send;
 		struct {
@@ -132,13 +132,13 @@ struct effect {
 		} hub_del;
 		struct {
 			enum key_owner owner;
-			uint32_t link;	   /* when LINK */
+			uint32_t link; /* when LINK */
 			struct hub_id hub; /* when SEAL */
-			uint64_t session;  /* whose exporter */
+			uint64_t session; /* whose exporter */
 			uint8_t phase;
 			uint32_t serial; /* goes into the exporter context */
 			uint32_t cipher; /* enum hubmesh_cipher, INSTALL only */
-		} key;			 /* INSTALL, USE, DEL (session, serial unused) */
+		} key; /* INSTALL, USE, DEL (session, serial unused) */
 		struct {
 			uint64_t generation;
 			struct effect_route *routes; /* owned */

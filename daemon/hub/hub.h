@@ -227,8 +227,8 @@ struct hub_counters {
 typedef int (*hub_view_hub_fn)(const struct hub_view_hub *view, void *arg);
 typedef int (*hub_view_link_fn)(const struct hub_view_link *view, void *arg);
 typedef int (*hub_view_session_fn)(const struct hub_view_session *view, void *arg);
-typedef int (*hub_view_route_fn)(const struct effect_route *route, uint32_t cost_us,
-				 uint32_t hops, void *arg);
+typedef int (*hub_view_route_fn)(const struct effect_route *route, uint32_t cost_us, uint32_t hops,
+				 void *arg);
 
 /* Each stops at the first non-zero return and passes it on. */
 int hub_for_each_hub(const struct hub *hub, hub_view_hub_fn fn, void *arg);
