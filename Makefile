@@ -15,7 +15,7 @@ B            := build
 O            := $(B)/obj
 CC           ?= gcc
 PKGS_DAEMON  := libuv libnghttp2 libmicrohttpd jansson libcyaml yaml-0.1 libcbor libmnl \
-		libnl-3.0 libnl-route-3.0 libcap-ng libseccomp libsystemd wolfssl
+		libcap-ng libseccomp wolfssl
 PKGS_CTL     := jansson smartcols libcurl
 
 PKG_CONFIG   ?= pkg-config

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "daemon/lib/cleanup.h"
@@ -25,6 +24,8 @@
 #include "daemon/lib/secret.h"
 #include "daemon/privilege/privilege.h"
 #include "daemon/shell/daemon.h"
+#include "daemon/shell/notify.h"
+#include "daemon/shell/resident.h"
 
 #define DEFAULT_CONFIG "/etc/hubmesh/meshd.yaml"
 #define CONFIG_ERRORS_TEXT_MAX 8192
@@ -47,7 +48,7 @@ static int refuse(int status, const char *text)
 
 	log_error(LOG_LOCAL_CLASS, "event=start-failed text=%s",
 		  log_quote(text, quoted, sizeof(quoted)));
-	sd_notifyf(0, "STATUS=%s\nERRNO=%d", text, EINVAL);
+	notify_send("STATUS=%s\nERRNO=%d", text, EINVAL);
 	return status;
 }
 
@@ -304,8 +305,9 @@ static void run(struct daemon *d)
 	log_info(LOG_INFO_CLASS,
 		 "event=started version=" HUBMESH_VERSION " hub=%s name=%s mesh=%s datapath=%d", id,
 		 d->config.name, d->config.mesh, d->datapath != NULL);
-	sd_notifyf(0, "READY=1\nSTATUS=Hub %s (%s) of mesh %s%s", d->config.name, id,
-		   d->config.mesh, d->datapath ? "" : ", without the kernel module");
+	resident_drop_startup();
+	notify_send("READY=1\nSTATUS=Hub %s (%s) of mesh %s%s", d->config.name, id, d->config.mesh,
+		    d->datapath ? "" : ", without the kernel module");
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	log_info(LOG_INFO_CLASS, "event=stopped");
 }

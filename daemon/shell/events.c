@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "daemon/lib/log.h"
 #include "daemon/lib/prng.h"
 #include "daemon/shell/daemon.h"
+#include "daemon/shell/notify.h"
 
 uint64_t daemon_now_ns(void *arg)
 {
@@ -154,7 +154,7 @@ static void on_clock(uv_timer_t *timer)
 /* Runs from the loop, so a stuck loop stops it and systemd restarts us. */
 static void on_watchdog(uv_timer_t *timer)
 {
-	sd_notify(0, "WATCHDOG=1");
+	notify_send("WATCHDOG=1");
 }
 
 /* --- signals --- */
@@ -183,7 +183,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 	d->is_stopping = true;
 	d->stop_at_ns = daemon_now_ns(d) + DAEMON_STOP_MS * NSEC_PER_MSEC;
 	log_info(LOG_INFO_CLASS, "event=stopping signal=%d", signum);
-	sd_notify(0, "STOPPING=1\nSTATUS=Saying goodbye");
+	notify_send("STOPPING=1\nSTATUS=Saying goodbye");
 	hub_on_stop(d->hub, daemon_now_ns(d), &d->fx);
 	daemon_run_effects(d);
 	uv_timer_start(&d->stop, on_stop_step, DAEMON_STOP_STEP_MS, DAEMON_STOP_STEP_MS);
@@ -194,10 +194,10 @@ static void on_hangup_signal(uv_signal_t *handle, int signum)
 	struct daemon *d = handle->data;
 	char error[4096];
 
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)(daemon_now_ns(d) / 1000));
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu",
+		    (unsigned long long)(daemon_now_ns(d) / 1000));
 	daemon_reload(d, error, sizeof(error)); /* logs what it refuses */
-	sd_notify(0, "READY=1");
+	notify_send("READY=1");
 }
 
 /* --- life --- */
@@ -217,7 +217,7 @@ static void start_signal(struct daemon *d, uv_signal_t *handle, uv_signal_cb fn,
 
 void daemon_start_events(struct daemon *d)
 {
-	uint64_t watchdog_us = 0;
+	uint64_t watchdog_us = notify_watchdog_us();
 
 	start_timer(d, &d->deadline);
 	start_timer(d, &d->clock);
@@ -226,7 +226,7 @@ void daemon_start_events(struct daemon *d)
 	start_signal(d, &d->on_terminate, on_stop_signal, SIGTERM);
 	start_signal(d, &d->on_interrupt, on_stop_signal, SIGINT);
 	start_signal(d, &d->on_hangup, on_hangup_signal, SIGHUP);
-	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+	if (watchdog_us > 0)
 		uv_timer_start(&d->watchdog, on_watchdog, 0, watchdog_us / 2000);
 	uv_timer_start(&d->clock, on_clock, DAEMON_CLOCK_MS, DAEMON_CLOCK_MS);
 	hub_on_clock(d->hub, daemon_now_ns(d), daemon_unix_time());

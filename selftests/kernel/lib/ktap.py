@@ -87,3 +87,12 @@ class Report:
             self.result(False, name, f"{time.monotonic() - start:.1f} s")
         finally:
             signal.alarm(0)
+
+
+def run_file(module, names=()):
+    """Run a file's tests, all or those named, as a program; returns the exit status."""
+    tests = [t for t in tests_of(module) if not names or t.__name__ in names]
+    report = Report(len(tests))
+    for test in tests:
+        report.run(test.__name__, test)
+    return 1 if report.failed or not tests else 0
