@@ -154,13 +154,19 @@ void hm_links_forget_routes(struct hm_device *hm)
 }
 
 /*
- * A subnet's broadcast address is not looked for: a namespace without any IPv4
- * address takes every address for one, and the underlay refuses to send there.
+ * A namespace that has had no IPv4 address yet takes every address for a
+ * broadcast address, even 127.0.0.1: it cannot tell, so we do not ask.
  */
-static bool address4_is_unicast(struct in_addr addr)
+static bool address4_is_broadcast(struct net *net, __be32 addr)
+{
+	return inet_addr_type(net, addr) == RTN_BROADCAST &&
+	       inet_addr_type(net, htonl(INADDR_LOOPBACK)) != RTN_BROADCAST;
+}
+
+static bool address4_is_unicast(struct net *net, struct in_addr addr)
 {
 	return !ipv4_is_zeronet(addr.s_addr) && !ipv4_is_multicast(addr.s_addr) &&
-	       !ipv4_is_lbcast(addr.s_addr);
+	       !ipv4_is_lbcast(addr.s_addr) && !address4_is_broadcast(net, addr.s_addr);
 }
 
 static bool address6_is_unicast(const struct in6_addr *addr)
@@ -189,13 +195,14 @@ static int check_oif(struct hm_device *hm, int oif, struct netlink_ext_ack *exta
 	return ret;
 }
 
-static int check_endpoint4(const struct hm_endpoint *ep, struct netlink_ext_ack *extack)
+static int check_endpoint4(struct hm_device *hm, const struct hm_endpoint *ep,
+			   struct netlink_ext_ack *extack)
 {
-	if (!address4_is_unicast(ep->remote4)) {
+	if (!address4_is_unicast(hm->underlay, ep->remote4)) {
 		NL_SET_ERR_MSG(extack, "LINK_REMOTE4: not a unicast address");
 		return -EADDRNOTAVAIL;
 	}
-	if (ep->local4.s_addr && !address4_is_unicast(ep->local4)) {
+	if (ep->local4.s_addr && !address4_is_unicast(hm->underlay, ep->local4)) {
 		NL_SET_ERR_MSG(extack, "LINK_LOCAL4: not a unicast address; 0.0.0.0 lets routing decide");
 		return -EADDRNOTAVAIL;
 	}
@@ -235,7 +242,7 @@ static int check_endpoint(struct hm_device *hm, const struct hm_endpoint *ep,
 		return -EAFNOSUPPORT;
 	}
 	return check_oif(hm, ep->oif, extack) ?:
-	       (ep->family == AF_INET ? check_endpoint4(ep, extack) :
+	       (ep->family == AF_INET ? check_endpoint4(hm, ep, extack) :
 					check_endpoint6(ep, extack));
 }
 
