@@ -120,6 +120,11 @@ def main(argv):
     plan = [(short, module, chosen_tests(short, module, names, only_quick))
             for short, module in files(names)]
     plan = [row for row in plan if row[2]]
+    known = {s for s, _, _ in plan} | {f"{s}.{t.__name__}" for s, _, tests in plan for t in tests}
+    if set(names) - known:
+        print(f"run.py: no such test: {', '.join(sorted(set(names) - known))} (see --list)",
+              file=sys.stderr)
+        return 64
     if only_list:
         print("\n".join(f"{s}.{t.__name__}" for s, _, tests in plan for t in tests))
         return 0
