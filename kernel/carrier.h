@@ -19,6 +19,9 @@ struct hm_link;
 /* How super-packets are marked; carrier.c says why. */
 #define HM_GSO_TYPE	(SKB_GSO_UDP_L4 | SKB_GSO_UDP_TUNNEL)
 
+/* A super-packet with every header must stay below 64 KiB, Ethernet included. */
+#define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
+
 unsigned int hm_carrier_frame_max(struct hm_link *link);
 
 #endif

@@ -9,6 +9,7 @@
 #define _HM_COMPAT_H
 
 #include <linux/crypto.h>
+#include <linux/hrtimer.h>
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/version.h>
@@ -82,5 +83,18 @@ static inline void hm_dev_set_lltx(struct net_device *dev)
 		fn(data, err);						\
 	}
 #endif
+
+/* 6.13 made initialising a timer and naming its function one step. */
+static inline void hm_hrtimer_init(struct hrtimer *timer,
+				   enum hrtimer_restart (*function)(struct hrtimer *),
+				   enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = function;
+#else
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
+#endif
+}
 
 #endif

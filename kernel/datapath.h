@@ -7,6 +7,9 @@
 
 /* tx.c: ndo_start_xmit */
 netdev_tx_t hm_xmit(struct sk_buff *skb, struct net_device *dev);
+/* tx.c: send the frames of a train; they are consumed.  RCU, BH disabled. */
+struct hm_train_load;
+void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load);
 /* tx.c: a seal key came into use: send what was held.  Process context or BH. */
 void hm_release_held(struct hm_hub *hub);
 /* tx.c: the hub is going or the wait was too long: drop what was held. */
@@ -56,5 +59,13 @@ void hm_probe_received(struct hm_link *link, const struct hm_probe *probe);
 
 /* selftest.c: run at insmod in builds with HUBMESH_SELFTEST; 0 or -errno. */
 int hm_selftest_run(void);
+#ifdef HUBMESH_SELFTEST
+u64 hm_selftest_key_start(void);
+#else
+static inline u64 hm_selftest_key_start(void)
+{
+	return 0;
+}
+#endif
 
 #endif

@@ -32,6 +32,7 @@
 #include "datapath.h"
 #include "device.h"
 #include "main.h"
+#include "train.h"
 
 /* Room the datapath needs in front of and behind an inner frame. */
 #define HM_NEEDED_HEADROOM						\
@@ -63,6 +64,7 @@ static int hm_stop(struct net_device *dev)
 
 	netif_carrier_off(dev);
 	mutex_lock(&hm->lock);
+	hm_trains_flush(hm);
 	hm_carrier_close(hm);
 	hm_hubs_drop_held(hm);
 	mutex_unlock(&hm->lock);
@@ -95,12 +97,17 @@ static int hm_dev_init(struct net_device *dev)
 	ret = gro_cells_init(&hm->gro_cells, dev);
 	if (ret)
 		goto err_gro;
+	ret = hm_trains_init(hm);
+	if (ret)
+		goto err_trains;
 	ret = hm_fdb_init(hm);
 	if (ret)
 		goto err_fdb;
 	return 0;
 
 err_fdb:
+	hm_trains_fini(hm);
+err_trains:
 	gro_cells_destroy(&hm->gro_cells);
 err_gro:
 	free_percpu(hm->drops);
@@ -132,6 +139,7 @@ static void hm_dev_free(struct net_device *dev)
 	struct hm_device *hm = netdev_priv(dev);
 
 	hm_fdb_fini(hm);
+	hm_trains_fini(hm);
 	gro_cells_destroy(&hm->gro_cells);
 	xa_destroy(&hm->links);
 	free_percpu(hm->drops);
@@ -268,7 +276,34 @@ static void hm_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 	strscpy(info->version, HM_MODULE_VERSION, sizeof(info->version));
 }
 
+static int hm_get_coalesce(struct net_device *dev, struct ethtool_coalesce *ec,
+			   struct kernel_ethtool_coalesce *kernel_ec,
+			   struct netlink_ext_ack *extack)
+{
+	const struct hm_device *hm = netdev_priv(dev);
+
+	ec->tx_coalesce_usecs = READ_ONCE(hm->train_ns) / NSEC_PER_USEC;
+	return 0;
+}
+
+static int hm_set_coalesce(struct net_device *dev, struct ethtool_coalesce *ec,
+			   struct kernel_ethtool_coalesce *kernel_ec,
+			   struct netlink_ext_ack *extack)
+{
+	struct hm_device *hm = netdev_priv(dev);
+
+	if (ec->tx_coalesce_usecs > HM_TRAIN_US_MAX) {
+		NL_SET_ERR_MSG(extack, "tx-usecs: at most 10000; 0 sends every frame at once");
+		return -ERANGE;
+	}
+	WRITE_ONCE(hm->train_ns, ec->tx_coalesce_usecs * NSEC_PER_USEC);
+	return 0;
+}
+
 static const struct ethtool_ops hm_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_TX_USECS,
+	.get_coalesce		= hm_get_coalesce,
+	.set_coalesce		= hm_set_coalesce,
 	.get_drvinfo		= hm_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
 	.get_sset_count		= hm_get_sset_count,

@@ -49,6 +49,8 @@
  * @n_fdb: entries in @fdb
  * @fdb_gc: ages learned entries
  * @flow_key: secret of the flow hash
+ * @trains: per-CPU trains, owned by train.c
+ * @train_ns: how long a frame may wait in a train, 0 not at all
  */
 struct hm_device {
 	struct net_device *dev;
@@ -79,6 +81,8 @@ struct hm_device {
 	atomic_t n_fdb;
 	struct delayed_work fdb_gc;
 	siphash_key_t flow_key;
+	struct hm_trains __percpu *trains;
+	u32 train_ns;
 };
 
 /**

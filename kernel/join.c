@@ -26,7 +26,6 @@
 #include <net/ip6_checksum.h>
 #include "device.h"
 #include "join.h"
-#include "seal.h"
 
 #define HM_JOIN_HEADERS_MAX	(ETH_HLEN + sizeof(struct ipv6hdr) + 60)
 
@@ -281,20 +280,21 @@ static void deliver_copy(struct hm_join *join, const u8 *inner, unsigned int len
 }
 
 /**
- * hm_join_add() - Take one opened frame; deliver it, now or with others.
+ * hm_join_add() - Take one inner frame; deliver it, now or with others.
  * @join: joiner
- * @f: frame, sealed part opened; its packet outlives hm_join_flush()
+ * @inner: frame, opened; its memory outlives hm_join_flush()
+ * @len: its length
+ * @class: its class
+ * @is_paged: lies in a page fragment that may be shared
  *
  * Context: BH disabled.
  */
-void hm_join_add(struct hm_join *join, const struct hm_frame *f)
+void hm_join_add(struct hm_join *join, const u8 *inner, unsigned int len, u8 class,
+		 bool is_paged)
 {
-	const u8 *inner = hm_sealed_part(f) + HM_ZONE_LEN;
-	unsigned int len = hm_sealed_len(f) - HM_ZONE_LEN;
-	u8 class = hm_hdr_class(f->hdr);
 	struct segment s;
 
-	if (!f->is_paged || !parse_segment(&s, inner, len)) {
+	if (!is_paged || !parse_segment(&s, inner, len)) {
 		hm_join_flush(join);
 		deliver_copy(join, inner, len, class);
 		return;

@@ -5,7 +5,6 @@
 #include <linux/types.h>
 
 struct hm_device;
-struct hm_frame;
 struct sk_buff;
 
 /**
@@ -32,7 +31,8 @@ struct hm_join {
 };
 
 void hm_join_init(struct hm_join *join, struct hm_device *hm);
-void hm_join_add(struct hm_join *join, const struct hm_frame *f);
+void hm_join_add(struct hm_join *join, const u8 *inner, unsigned int len, u8 class,
+		 bool is_paged);
 void hm_join_flush(struct hm_join *join);
 void hm_join_deliver(struct hm_device *hm, struct sk_buff *skb);
 

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "compat.h"
+#include "datapath.h"
 #include "key.h"
 #include "main.h"
 #include "seal.h"
@@ -124,6 +125,8 @@ struct hm_key *hm_key_new(const struct hm_key_config *cfg)
 	key->phase = cfg->phase;
 	key->is_link = cfg->is_link;
 	for (lane = 0; lane < HM_LANES; lane++) {
+		atomic64_set(&key->lanes[lane].counter, hm_selftest_key_start());
+		atomic64_set(&key->lanes[lane].hop_seq, hm_selftest_key_start());
 		hm_replay_init(&key->seal_seen[lane]);
 		hm_replay_init(&key->hop_seen[lane]);
 	}

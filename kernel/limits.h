@@ -43,6 +43,9 @@
 #define HM_SEAL_FRAMES_SOFT	(1ULL << 29)
 #define HM_SEAL_FRAMES_HARD	(1ULL << 34)
 
+/* What a frame is longer than the inner frame in it. */
+#define HM_FRAME_OVERHEAD	(HM_HDR_LEN + HM_ZONE_LEN + HM_SEAL_TAG_LEN)
+
 #define HM_MTU_DEFAULT		1380	/* 1500 - HM_OVERHEAD_V6 */
 #define HM_MTU_MIN		1280	/* IPv6 */
 #define HM_MTU_MAX		(HM_FRAME_MAX - HM_HDR_LEN - HM_ZONE_LEN - 14 - HM_SEAL_TAG_LEN)
@@ -55,6 +58,15 @@
  * it still is one UDP super-packet below 64 KiB at any MTU from 1280.
  */
 #define HM_GSO_BYTES_MAX	60000
+
+/* Trains (train.c). */
+#define HM_TRAINS		8	/* per CPU */
+#define HM_TRAIN_NS_DEFAULT	100000	/* as network cards delay interrupts */
+#define HM_TRAIN_US_MAX		10000
+#define HM_TRAIN_FREE		1	/* frames in a wait's time that do not wait */
+#define HM_TRAIN_WORTH		3	/* frames that make a wait worth it */
+#define HM_TRAIN_PAUSE_NS	10000000	/* after a wait that was not */
+#define HM_TRAIN_SLACK_NS	5000	/* sent rather than waited for again */
 
 #define HM_HUB_HASH_BITS	10
 

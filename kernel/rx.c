@@ -188,18 +188,21 @@ no_memory:
 static enum hubmesh_drop check_form(const struct hm_frame *f)
 {
 	const struct hm_hdr *h = f->hdr;
+	u8 known_flags = 0;
 
 	if (h->ver_type >> 4 != HM_WIRE_VERSION)
 		return HUBMESH_DROP_RX_VERSION;
 	switch (hm_hdr_type(h)) {
 	case HM_TYPE_UNICAST:
+		known_flags = HM_FLAG_PACKED;
+		break;
 	case HM_TYPE_HOP:
 	case HM_TYPE_PROBE:
 		break;
 	default:
 		return HUBMESH_DROP_RX_TYPE;
 	}
-	if (h->class_phase & HM_FLAGS_MASK)
+	if (h->class_phase & HM_FLAGS_MASK & ~known_flags)
 		return HUBMESH_DROP_RX_FLAGS;
 	if (h->lane >= HM_LANES)
 		return HUBMESH_DROP_RX_LANE;
@@ -360,25 +363,85 @@ static bool is_inner_frame_sane(const u8 *inner, unsigned int len)
 	       !is_multicast_ether_addr(((const struct ethhdr *)inner)->h_source);
 }
 
+/**
+ * struct inner_walk - the inner frames of an opened frame, one or several
+ * @at: what has not been looked at yet
+ * @left: bytes of it
+ * @inner: inner frame found last
+ * @len: its length
+ * @is_packed: they are packed
+ */
+struct inner_walk {
+	const u8 *at, *inner;
+	unsigned int left, len;
+	bool is_packed;
+};
+
+static void walk_init(struct inner_walk *walk, const struct hm_frame *f)
+{
+	walk->at = hm_sealed_part(f) + HM_ZONE_LEN;
+	walk->left = hm_sealed_len(f) - HM_ZONE_LEN;
+	walk->is_packed = hm_hdr_is_packed(f->hdr);
+}
+
+/* Find the next inner frame.  False at the end, and at what is not one. */
+static bool walk_next(struct inner_walk *walk)
+{
+	const unsigned int prefix = walk->is_packed ? sizeof(struct hm_packed) : 0;
+
+	if (walk->left <= prefix)
+		return false;
+	walk->len = walk->left;
+	if (prefix)
+		walk->len = ntohs(((const struct hm_packed *)walk->at)->len);
+	if (!walk->len || walk->len > walk->left - prefix)
+		return false;
+	walk->inner = walk->at + prefix;
+	walk->at += prefix + walk->len;
+	walk->left -= prefix + walk->len;
+	return true;
+}
+
+/* Is the list complete?  What is left then is padding. */
+static bool walk_is_at_end(const struct inner_walk *walk)
+{
+	return !walk->left ||
+	       (walk->is_packed && (walk->left < sizeof(struct hm_packed) ||
+				    !((const struct hm_packed *)walk->at)->len));
+}
+
+/* Are all inner frames of @f, one at least, whole and sane? */
+static bool is_inside_sane(const struct hm_frame *f)
+{
+	struct inner_walk walk;
+	unsigned int n = 0;
+
+	if (hm_sealed_len(f) < HM_ZONE_LEN)
+		return false;
+	for (walk_init(&walk, f); walk_next(&walk); n++)
+		if (!is_inner_frame_sane(walk.inner, walk.len))
+			return false;
+	return n && walk_is_at_end(&walk);
+}
+
 /* Step 7 for one frame. */
 static enum hubmesh_drop accept_opened_frame(struct hm_batch *batch, struct hm_frame *f)
 {
-	const u8 *inner = hm_sealed_part(f) + HM_ZONE_LEN;
-	unsigned int sealed_len = hm_sealed_len(f);
-
 	if (unlikely(!hm_replay_accept(&batch->key->seal_seen[f->hdr->lane],
 				       be64_to_cpu(f->hdr->counter))))
 		return HUBMESH_DROP_RX_SEAL_REPLAY;
-	if (unlikely(sealed_len < HM_ZONE_LEN ||
-		     !is_inner_frame_sane(inner, sealed_len - HM_ZONE_LEN)))
-		return HUBMESH_DROP_RX_INNER;
-	return 0;
+	return likely(is_inside_sane(f)) ? 0 : HUBMESH_DROP_RX_INNER;
 }
 
+/* Frames of one packet are of one flow: the first inner frame speaks for all. */
 static void learn_source(struct hm_device *hm, struct hm_hub *hub, const struct hm_frame *f)
 {
-	const struct ethhdr *eth = (const void *)(hm_sealed_part(f) + HM_ZONE_LEN);
+	const struct ethhdr *eth;
+	struct inner_walk walk;
 
+	walk_init(&walk, f);
+	walk_next(&walk);	/* is_inside_sane(): there is one */
+	eth = (const struct ethhdr *)walk.inner;
 	if (!ether_addr_equal_unaligned(eth->h_source, hub->id))
 		hm_fdb_learn(hm, hub, eth->h_source);
 }
@@ -408,19 +471,26 @@ static void deliver_single(struct hm_batch *batch)
 
 static void deliver_opened(struct hm_batch *batch, unsigned int frames, unsigned int bytes)
 {
+	struct inner_walk walk;
 	struct hm_join join;
 	unsigned int i;
 
 	hm_count_rx(batch->hub->counters, frames, bytes);
 	hm_count_rx(batch->hm->counters, frames, bytes);
-	if (batch->frames == 1) {
+	if (batch->frames == 1 && !hm_hdr_is_packed(batch->frame[0].hdr)) {
 		deliver_single(batch);
 		return;
 	}
 	hm_join_init(&join, batch->hm);
-	for (i = 0; i < batch->frames; i++)
-		if (!batch->frame[i].why)
-			hm_join_add(&join, &batch->frame[i]);
+	for (i = 0; i < batch->frames; i++) {
+		const struct hm_frame *f = &batch->frame[i];
+
+		if (unlikely(f->why))
+			continue;
+		for (walk_init(&walk, f); walk_next(&walk);)
+			hm_join_add(&join, walk.inner, walk.len, hm_hdr_class(f->hdr),
+				    f->is_paged);
+	}
 	hm_join_flush(&join);
 	consume_skb(batch->skb);
 }

@@ -112,6 +112,12 @@ static inline u8 hm_hdr_seal_phase(const struct hm_hdr *h)
 	return (h->class_phase & HM_SEAL_PHASE_MASK) >> HM_SEAL_PHASE_SHIFT;
 }
 
+/* Does the frame hold several inner frames? */
+static inline bool hm_hdr_is_packed(const struct hm_hdr *h)
+{
+	return h->class_phase & HM_FLAG_PACKED;
+}
+
 /**
  * hm_hop_tag() - Tag over the 32 bytes before the tag.
  * @h: header, complete but for the tag

@@ -6,6 +6,7 @@
  * module; a failure is logged and fails the load.  They need no device, no
  * netlink and no network: windows, ciphers, tags, headers, next hops.
  */
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -17,6 +18,20 @@
 		pr_err("hubmesh: selftest=" __VA_ARGS__);		\
 		return false;						\
 	} while (0)
+
+static unsigned long long key_start;
+module_param(key_start, ullong, 0600);
+MODULE_PARM_DESC(key_start, "numbers that new keys have used up (test builds only)");
+
+/**
+ * hm_selftest_key_start() - Where the counters of a new key begin.
+ *
+ * Return: numbers used up; 0 unless a test wants to see a key at its limit.
+ */
+u64 hm_selftest_key_start(void)
+{
+	return key_start;
+}
 
 /* ---- replay windows ---------------------------------------------------------- */
 

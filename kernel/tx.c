@@ -7,6 +7,8 @@
  *
  *   single frame   sealed where it is, if the buffer is ours alone and has
  *                  room; else copied once, into a packet of its own
+ *   close frames   of one flow of datagrams wait for each other (train.c) and are
+ *                  copied into one super-packet, several small ones to a frame
  *   GSO            cut here: every segment is copied once, payload checksummed
  *                  on the way, from the fragments into one fresh run of pages
  *                  laid out frame after frame, which is one UDP super-packet
@@ -39,11 +41,10 @@
 #include "event.h"
 #include "main.h"
 #include "seal.h"
+#include "train.h"
 
 /* A page fragment the allocator can serve without falling back. */
 #define HM_CHUNK_BYTES	PAGE_FRAG_CACHE_MAX_SIZE
-/* A super-packet with every header must stay below 64 KiB, Ethernet included. */
-#define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
 #define HM_SUPER_FRAMES	HM_BATCH_FRAMES	/* and UDP_MAX_SEGMENTS of 6.1 */
 #define HM_SUPER_FRAGS	16
 /* Inner headers that the frame's class and the control port are read from. */
@@ -99,17 +100,15 @@ static bool key_wants_successor(struct hm_key *key, u64 number, u64 soft)
 	       !test_and_set_bit(0, &key->asked);
 }
 
-/* Seal counters for @n frames; 0 if the key is used up. */
+/* Seal counters for @n frames; 0 if the key is used up, which the caller counts. */
 static u64 claim_counters(const struct hm_tx *tx, unsigned int n)
 {
 	u64 soft = min_t(u64, READ_ONCE(tx->hm->rekey_frames), HM_SEAL_FRAMES_SOFT);
 	u64 first = claim_numbers(&tx->key->lanes[tx->hdr.lane].counter, n,
 				  HM_SEAL_FRAMES_HARD);
 
-	if (unlikely(!first)) {
-		tx_count_drop(tx, HUBMESH_DROP_TX_KEY_EXHAUSTED, n);
+	if (unlikely(!first))
 		return 0;
-	}
 	if (key_wants_successor(tx->key, first + n - 1, soft)) {
 		if (tx->hub)
 			hm_event_hub_key(tx->hub, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
@@ -177,7 +176,7 @@ static void tx_sealed(struct hm_batch *batch)
 
 static unsigned int frame_len_of(unsigned int inner_len)
 {
-	return HM_HDR_LEN + HM_ZONE_LEN + inner_len + HM_SEAL_TAG_LEN;
+	return inner_len + HM_FRAME_OVERHEAD;
 }
 
 /* Header and zone in front of the inner frame. */
@@ -276,7 +275,8 @@ static void tx_single(const struct hm_tx *tx, struct sk_buff *skb, bool may_take
 	counter = claim_counters(tx, 1);
 	if (unlikely(!counter)) {
 		hm_batch_free(batch);
-		goto free;
+		why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
+		goto drop;
 	}
 	__skb_put(out, HM_SEAL_TAG_LEN);
 	batch->frame[0].hdr = __skb_push(out, HM_HDR_LEN + HM_ZONE_LEN);
@@ -290,7 +290,6 @@ static void tx_single(const struct hm_tx *tx, struct sk_buff *skb, bool may_take
 
 drop:
 	tx_count_drop(tx, why, 1);
-free:
 	if (out != skb)
 		kfree_skb(out);
 	if (may_take)
@@ -512,22 +511,29 @@ static unsigned int super_add_pages(struct sk_buff *skb, struct hm_frame *frame,
 	return done;
 }
 
-/* One super-packet from the next segments.  Return: false if there is no memory. */
-static bool tx_super(const struct hm_tx *tx, struct hm_segmenter *s)
+/**
+ * super_new() - A packet of frames with their headers, the inner frames missing.
+ * @tx: where they go
+ * @frames: how many there should be
+ * @frame_len: length of each but the last
+ * @last_len: length of the last one
+ * @like: gives hash and priority
+ * @ret: batch of the frames; fewer than asked for if memory is short
+ *
+ * Return: 0 or why there is none.
+ */
+static enum hubmesh_drop super_new(const struct hm_tx *tx, unsigned int frames,
+				   unsigned int frame_len, unsigned int last_len,
+				   const struct sk_buff *like, struct hm_batch **ret)
 {
-	unsigned int frame_len = frame_len_of(s->hdr_len + s->mss);
-	unsigned int segs = DIV_ROUND_UP(s->left, s->mss);
-	unsigned int frames = min3(segs, HM_SUPER_BYTES / frame_len, (unsigned int)HM_SUPER_FRAMES);
-	unsigned int last_len = frame_len, i;
+	struct sk_buff *out = alloc_skb(HM_OUTER_ROOM, GFP_ATOMIC | __GFP_NOWARN);
+	enum hubmesh_drop why = HUBMESH_DROP_NO_MEMORY;
 	struct hm_batch *batch;
-	struct sk_buff *out;
+	unsigned int i;
 	u64 counter;
 
-	if (frames == segs)
-		last_len = frame_len_of(s->hdr_len + s->left - (segs - 1) * s->mss);
-	out = alloc_skb(HM_OUTER_ROOM, GFP_ATOMIC | __GFP_NOWARN);
 	if (unlikely(!out))
-		return false;
+		return why;
 	skb_reserve(out, HM_OUTER_ROOM);
 	batch = tx_batch_new(tx, out, frames);
 	if (unlikely(!batch))
@@ -535,30 +541,53 @@ static bool tx_super(const struct hm_tx *tx, struct hm_segmenter *s)
 	batch->frames = super_add_pages(out, batch->frame, frames, frame_len, last_len);
 	if (unlikely(!batch->frames))
 		goto free;
+	why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
 	counter = claim_counters(tx, batch->frames);
 	if (unlikely(!counter))
 		goto free;
-	for (i = 0; i < batch->frames; i++) {
-		struct hm_frame *f = &batch->frame[i];
-
-		write_header(f->hdr, tx, counter + i);
-		segmenter_next(s, hm_sealed_part(f) + HM_ZONE_LEN);
-	}
+	for (i = 0; i < batch->frames; i++)
+		write_header(batch->frame[i].hdr, tx, counter + i);
 	if (batch->frames > 1) {
 		skb_shinfo(out)->gso_size = frame_len;
 		skb_shinfo(out)->gso_segs = batch->frames;
 		skb_shinfo(out)->gso_type = HM_GSO_TYPE;
 	}
-	skb_copy_hash(out, s->skb);
-	out->priority = s->skb->priority;
-	hm_batch_seal(batch);
-	return true;
+	skb_copy_hash(out, like);
+	out->priority = like->priority;
+	*ret = batch;
+	return 0;
 
 free:
 	if (batch)
 		hm_batch_free(batch);
 	kfree_skb(out);
-	return false;
+	return why;
+}
+
+static u8 *inner_of(const struct hm_frame *f)
+{
+	return hm_sealed_part(f) + HM_ZONE_LEN;
+}
+
+/* One super-packet from the next segments.  Return: 0 or why not. */
+static enum hubmesh_drop tx_super(const struct hm_tx *tx, struct hm_segmenter *s)
+{
+	unsigned int frame_len = frame_len_of(s->hdr_len + s->mss);
+	unsigned int segs = DIV_ROUND_UP(s->left, s->mss);
+	unsigned int frames = min3(segs, HM_SUPER_BYTES / frame_len, (unsigned int)HM_SUPER_FRAMES);
+	unsigned int last_len = frame_len, i;
+	enum hubmesh_drop why;
+	struct hm_batch *batch;
+
+	if (frames == segs)
+		last_len = frame_len_of(s->hdr_len + s->left - (segs - 1) * s->mss);
+	why = super_new(tx, frames, frame_len, last_len, s->skb, &batch);
+	if (unlikely(why))
+		return why;
+	for (i = 0; i < batch->frames; i++)
+		segmenter_next(s, inner_of(&batch->frame[i]));
+	hm_batch_seal(batch);
+	return 0;
 }
 
 /* A GSO frame we cannot cut ourselves: the stack does, we seal one by one. */
@@ -580,18 +609,116 @@ static void tx_gso_by_stack(const struct hm_tx *tx, struct sk_buff *skb)
 /* Leaves @skb alone, though it may be cut into pieces that share its data. */
 static void tx_gso(const struct hm_tx *tx, struct sk_buff *skb)
 {
+	enum hubmesh_drop why = 0;
 	struct hm_segmenter s;
 
 	if (unlikely(!segmenter_init(&s, skb))) {
 		tx_gso_by_stack(tx, skb);
 		return;
 	}
-	while (s.left) {
-		if (unlikely(!tx_super(tx, &s))) {
-			tx_count_drop(tx, HUBMESH_DROP_NO_MEMORY, DIV_ROUND_UP(s.left, s.mss));
-			return;
-		}
+	while (s.left && !why)
+		why = tx_super(tx, &s);
+	if (unlikely(why))
+		tx_count_drop(tx, why, DIV_ROUND_UP(s.left, s.mss));
+}
+
+/* ---- trains ------------------------------------------------------------------- */
+
+/* Copy the inner frame; complete the checksum the stack left to the device. */
+static void copy_rider(const struct sk_buff *skb, u8 *inner)
+{
+	unsigned int start = skb->len;
+	__sum16 sum;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		start = skb_checksum_start_offset(skb);
+	skb_copy_bits(skb, 0, inner, start);
+	if (start == skb->len)
+		return;
+	sum = csum_fold(skb_copy_and_csum_bits(skb, start, inner + start, skb->len - start)) ?:
+	      CSUM_MANGLED_0;
+	put_unaligned(sum, (__sum16 *)(inner + start + skb->csum_offset));
+}
+
+/* May copy_rider() take the frame? */
+static bool can_ride(const struct sk_buff *skb)
+{
+	int start;
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return true;
+	start = skb_checksum_start_offset(skb);
+	return start >= 0 && start + skb->csum_offset + sizeof(__sum16) <= skb->len;
+}
+
+/* How many inner frames of @len fit one frame that any inner frame could be. */
+static unsigned int riders_per_frame(const struct hm_tx *tx, unsigned int len)
+{
+	unsigned int room = min(READ_ONCE(tx->hm->dev->mtu) + ETH_HLEN,
+				READ_ONCE(tx->link->frame_max) - HM_FRAME_OVERHEAD);
+
+	return max(room / (unsigned int)(sizeof(struct hm_packed) + len), 1U);
+}
+
+/* One packet, an inner frame to each of its frames.  Return: 0 or why not. */
+static enum hubmesh_drop tx_ride_alone(const struct hm_tx *tx, struct sk_buff_head *riders)
+{
+	struct sk_buff *skb = skb_peek(riders);
+	struct hm_batch *batch;
+	enum hubmesh_drop why;
+	unsigned int i;
+
+	why = super_new(tx, skb_queue_len(riders), frame_len_of(skb->len),
+			frame_len_of(skb_peek_tail(riders)->len), skb, &batch);
+	if (unlikely(why))
+		return why;
+	for (i = 0; i < batch->frames; i++) {
+		skb = __skb_dequeue(riders);
+		copy_rider(skb, inner_of(&batch->frame[i]));
+		consume_skb(skb);
 	}
+	hm_batch_seal(batch);
+	return 0;
+}
+
+/* Write up to @max riders, one behind the other.  Return: bytes written. */
+static unsigned int pack_riders(u8 *to, struct sk_buff_head *riders, unsigned int max)
+{
+	unsigned int used = 0;
+	struct sk_buff *skb;
+
+	while (max-- && (skb = __skb_dequeue(riders))) {
+		((struct hm_packed *)(to + used))->len = htons(skb->len);
+		used += sizeof(struct hm_packed);
+		copy_rider(skb, to + used);
+		used += skb->len;
+		consume_skb(skb);
+	}
+	return used;
+}
+
+/* One packet, @per inner frames to each of its frames.  Return: 0 or why not. */
+static enum hubmesh_drop tx_ride_packed(const struct hm_tx *tx, struct sk_buff_head *riders,
+					unsigned int per)
+{
+	unsigned int n = skb_queue_len(riders), frames = DIV_ROUND_UP(n, per), room, last, i;
+	unsigned int entry = sizeof(struct hm_packed) + skb_peek(riders)->len;
+	struct hm_tx packed = *tx;
+	struct hm_batch *batch;
+	enum hubmesh_drop why;
+
+	packed.hdr.class_phase |= HM_FLAG_PACKED;
+	room = per * entry;
+	last = (n - (frames - 1) * per) * entry - skb_peek(riders)->len +
+	       skb_peek_tail(riders)->len;
+	why = super_new(&packed, frames, frame_len_of(room), frame_len_of(last),
+			skb_peek(riders), &batch);
+	if (unlikely(why))
+		return why;
+	for (i = 0; i < batch->frames; i++)
+		pack_riders(inner_of(&batch->frame[i]), riders, per);
+	hm_batch_seal(batch);
+	return 0;
 }
 
 /* ---- what a frame is ------------------------------------------------------------ */
@@ -690,22 +817,26 @@ static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, 
 	h->hop_tag = 0;
 }
 
-/* Seal and send.  @skb is consumed if @may_take, else left alone. */
-static void tx_seal(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
-		    struct sk_buff *skb, bool may_take)
+/* Everything that follows from what @skb is and where it goes. */
+static void tx_prepare(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
+		       const struct sk_buff *skb)
 {
 	u8 class = inner_class(skb);
 
 	tx->dsfield = class << 5;
 	tx_fill_header(tx, hub, type, class);
-	if (unlikely(!tx_fits(tx, skb)))
-		goto out;
+}
+
+/* Seal and send what fits.  @skb is consumed if @may_take, else left alone. */
+static void tx_seal(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
+		    struct sk_buff *skb, bool may_take)
+{
+	tx_prepare(tx, hub, type, skb);
 	if (!skb_is_gso(skb)) {
 		tx_single(tx, skb, may_take);
 		return;
 	}
 	tx_gso(tx, skb);
-out:
 	if (may_take)
 		consume_skb(skb);
 }
@@ -759,32 +890,79 @@ static void tx_hop(struct hm_tx *tx, struct hm_hub *hub, struct sk_buff *skb)
 		return;
 	}
 	tx->hub = NULL;
-	tx_seal(tx, hub, HM_TYPE_HOP, skb, true);
+	if (unlikely(!tx_fits(tx, skb)))
+		consume_skb(skb);
+	else
+		tx_seal(tx, hub, HM_TYPE_HOP, skb, true);
+}
+
+/* Find key and first hop.  @tx: @hm, @hub, @flow are set.  Return: 0 or why not. */
+static enum hubmesh_drop tx_resolve(struct hm_tx *tx)
+{
+	enum hubmesh_drop why;
+
+	tx->key = rcu_dereference(tx->hub->keys.tx);
+	if (unlikely(!tx->key))
+		return HUBMESH_DROP_TX_NO_SESSION;
+	why = select_link(tx->hub, tx->flow, &tx->link);
+	if (unlikely(why))
+		return why;
+	return unlikely(!rcu_access_pointer(tx->link->keys.tx)) ?
+		       HUBMESH_DROP_TX_NO_LINK_KEY : 0;
+}
+
+/* The way of the frames is looked up anew: it may have changed while they waited. */
+void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
+{
+	struct hm_tx tx = { .hm = hm, .hub = hm_hub_by_id(hm, load->hub_id), .flow = load->flow };
+	const struct sk_buff *first = skb_peek(&load->frames);
+	enum hubmesh_drop why = HUBMESH_DROP_TX_NO_HUB;
+	unsigned int per;
+
+	if (likely(tx.hub))
+		why = tx_resolve(&tx);
+	if (likely(!why) && unlikely(!inner_fits(first, hm_carrier_frame_max(tx.link))))
+		why = HUBMESH_DROP_TX_MTU;
+	if (likely(!why))
+		tx_prepare(&tx, tx.hub, HM_TYPE_UNICAST, first);
+	if (!why && skb_queue_len(&load->frames) == 1) {
+		tx_single(&tx, __skb_dequeue(&load->frames), true);
+		return;
+	}
+	per = likely(!why) ? riders_per_frame(&tx, first->len) : 1;
+	while (likely(!why) && !skb_queue_empty(&load->frames))
+		why = per > 1 ? tx_ride_packed(&tx, &load->frames, per) :
+				tx_ride_alone(&tx, &load->frames);
+	if (likely(!why))
+		return;
+	hm_drop_count(hm, tx.hub ? tx.hub->counters : NULL, why, skb_queue_len(&load->frames));
+	__skb_queue_purge(&load->frames);
 }
 
 /* Unicast to a known hub; consumes @skb. */
 static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 {
 	struct hm_tx tx = { .hm = hub->hm, .hub = hub, .flow = flow_of(skb) };
-	enum hubmesh_drop why;
+	enum hubmesh_drop why = tx_resolve(&tx);
 
-	tx.key = rcu_dereference(hub->keys.tx);
-	if (unlikely(!tx.key)) {
+	if (unlikely(why == HUBMESH_DROP_TX_NO_SESSION)) {
 		if (hm_is_control_frame(hub->hm, skb->data, skb_headlen(skb), hub->id))
 			tx_hop(&tx, hub, skb);
 		else
 			hold(hub, skb);
 		return;
 	}
-	why = select_link(hub, tx.flow, &tx.link);
 	if (unlikely(why)) {
-		tx_refuse(hub->hm, hub->counters, skb, why);
+		tx_refuse(hub->hm, why == HUBMESH_DROP_TX_NO_LINK_KEY ? tx.link->counters :
+									hub->counters, skb, why);
 		return;
 	}
-	if (unlikely(!rcu_access_pointer(tx.link->keys.tx))) {
-		tx_refuse(hub->hm, tx.link->counters, skb, HUBMESH_DROP_TX_NO_LINK_KEY);
+	if (unlikely(!tx_fits(&tx, skb))) {
+		consume_skb(skb);
 		return;
 	}
+	if (can_ride(skb) && hm_train_take(hub, skb, tx.flow))
+		return;
 	tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, true);
 }
 
@@ -805,7 +983,8 @@ static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
 			continue;
 		}
 		copies++;
-		tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, false);
+		if (likely(tx_fits(&tx, skb)))
+			tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, false);
 	}
 	if (beyond)
 		hm_drop_count(hm, NULL, HUBMESH_DROP_TX_FLOOD_LIMIT, beyond);
@@ -934,8 +1113,8 @@ void hm_link_seal_send(struct hm_link *link, struct sk_buff *skb)
 	counter = claim_counters(&tx, 1);
 	if (unlikely(!counter)) {
 		hm_batch_free(batch);
-		kfree_skb(skb);
-		return;
+		why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
+		goto drop;
 	}
 	h->lane = 0;
 	h->class_phase = (h->class_phase & ~HM_SEAL_PHASE_MASK) |

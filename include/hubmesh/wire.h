@@ -74,7 +74,8 @@
 #define HM_CLASS_SHIFT		5	/* byte 2, high 3 bits */
 #define HM_SEAL_PHASE_SHIFT	3	/* byte 2, bits 3-4 */
 #define HM_SEAL_PHASE_MASK	0x18
-#define HM_FLAGS_MASK		0x07	/* byte 2, low 3 bits: zero in version 1 */
+#define HM_FLAGS_MASK		0x07	/* byte 2, low 3 bits; those not named here are zero */
+#define HM_FLAG_PACKED		0x01	/* UNICAST: several inner frames, struct hm_packed */
 
 #define HM_PHASES		4	/* two bits on the wire */
 #define HM_PHASES_LIVE		3	/* receive phases alive at once */
@@ -113,6 +114,17 @@ struct hm_hdr {
 	__be64	counter;
 	__be64	hop_tag;
 } __attribute__((packed));	/* a frame may start at any address */
+
+/**
+ * struct hm_packed - in front of each inner frame of a HM_FLAG_PACKED frame
+ * @len: bytes of the inner frame that follows, at least HM_INNER_MIN; 0 ends the
+ *	list, the rest is padding of zeros
+ *
+ * Entries follow each other without gaps, behind the source zone.
+ */
+struct hm_packed {
+	__be16	len;
+} __attribute__((packed));
 
 /*
  * AEAD nonce (12 bytes): salt XOR (3 zero bytes, lane, 8-byte counter).
