@@ -45,7 +45,7 @@ struct hm_cipher_key {
  * @is_link: made for a link: has hop tag keys
  * @asked: bit 0: the key-needed event was sent
  * @lanes: transmit numbers
- * @seal_seen: windows over seal counters
+ * @seal_seen: windows over seal counters; of a link's key lane 0 alone is used
  * @hop_seen: windows over hop sequences, links only
  * @refs: the keyring's reference and one per request in flight
  * @free_work: for freeing after readers
@@ -69,6 +69,7 @@ struct hm_key {
 
 /**
  * struct hm_keyring - the live phases of one owner
+ * @lock: protects changes of @by_phase, @tx and @pending
  * @by_phase: installed keys; at most HM_PHASES_LIVE at once
  * @tx: the key transmit uses, one of @by_phase, or NULL
  * @pending: installed, receiving, and waiting for the peer's proof
@@ -77,7 +78,7 @@ struct hm_key {
  * @lock.  Readers: RCU.
  */
 struct hm_keyring {
-	spinlock_t lock;	/* protects @tx and @pending changes */
+	spinlock_t lock;
 	struct hm_key __rcu *by_phase[HM_PHASES];
 	struct hm_key __rcu *tx;
 	struct hm_key __rcu *pending;
@@ -88,10 +89,16 @@ struct netlink_ext_ack;
 /**
  * struct hm_key_config - what KEY_SET asks for; lives on the stack, wiped by
  * the caller with memzero_explicit
+ * @phase: 0..3
+ * @cipher: enum hubmesh_cipher
+ * @is_link: for a link: HM_LINK_KEYMAT_LEN bytes of material count, else HM_SEAL_KEYMAT_LEN
+ * @use_now: transmit moves to it at once, without the peer's proof
+ * @rx: receive key material: AEAD key, salt and, for a link, hop tag key
+ * @tx: transmit key material, same shape
  */
 struct hm_key_config {
 	u8 phase;
-	u32 cipher;	/* enum hubmesh_cipher */
+	u32 cipher;
 	bool is_link;
 	bool use_now;
 	u8 rx[HM_LINK_KEYMAT_LEN];

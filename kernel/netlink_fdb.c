@@ -56,7 +56,7 @@ static int put_entry(struct sk_buff *skb, const struct hm_fdb_entry *entry)
 	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_FDB);
 	bool is_static = READ_ONCE(entry->is_static);
 	unsigned long seen = READ_ONCE(entry->seen);
-	u64 idle_ms = jiffies_to_msecs(jiffies - seen);
+	u64 idle_ms = jiffies64_to_msecs(jiffies - seen);
 
 	if (!nest ||
 	    put_names(skb, entry->mac, rcu_dereference(entry->hub)->id,
@@ -106,6 +106,12 @@ int hm_nl_fdb_new(struct sk_buff *skb, struct genl_info *info)
 			    info->extack);
 	if (ret)
 		return ret;
+	if (tb[HUBMESH_A_FDB_FLAGS] &&
+	    !(nla_get_u32(tb[HUBMESH_A_FDB_FLAGS]) & HUBMESH_FDB_F_STATIC)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, tb[HUBMESH_A_FDB_FLAGS],
+				    "FDB_FLAGS: entries are learned or static; set HUBMESH_FDB_F_STATIC or leave it out");
+		return -EINVAL;
+	}
 	hm = hm_nl_device_lock(info);
 	if (IS_ERR(hm))
 		return PTR_ERR(hm);

@@ -6,7 +6,8 @@
  * Key material goes in and never comes out: there is no command to read it, and
  * KEY_SET wipes its copy on the stack and the message itself, whatever the
  * outcome, so that neither the acknowledgement (which quotes a refused message)
- * nor freed memory holds it.
+ * nor freed memory holds it.  A message that breaks the policy never gets here:
+ * generic netlink refuses it and hands it back to the process that sent it.
  */
 #include <crypto/algapi.h>
 #include <linux/string.h>
@@ -202,10 +203,10 @@ static int key_set(struct genl_info *info, struct nlattr **tb)
 	return hm_nl_refuse(info->extack, nest, ret);
 }
 
-static void wipe(struct nlattr *material)
+static void wipe(struct nlattr *nest)
 {
-	if (material)
-		memzero_explicit(nla_data(material), nla_len(material));
+	if (nest)
+		memzero_explicit(nla_data(nest), nla_len(nest));
 }
 
 /**
@@ -222,11 +223,9 @@ int hm_nl_key_set(struct sk_buff *skb, struct genl_info *info)
 
 	ret = hm_nl_parse_nest(tb, HUBMESH_A_KEY_MAX, info, HUBMESH_A_KEY,
 			       hm_nl_key_set_policy);
-	if (ret)
-		return ret;
-	ret = key_set(info, tb);
-	wipe(tb[HUBMESH_A_KEY_RX]);
-	wipe(tb[HUBMESH_A_KEY_TX]);
+	if (!ret)
+		ret = key_set(info, tb);
+	wipe(info->attrs[HUBMESH_A_KEY]);
 	return ret;
 }
 

@@ -800,6 +800,15 @@ static enum hubmesh_drop select_link(const struct hm_hub *hub, u16 flow, struct 
 	return likely(*link) ? 0 : HUBMESH_DROP_TX_LINK_DOWN;
 }
 
+/*
+ * Bulk of several flows is spread, so that CPUs work apart.  Other classes have a
+ * lane each: queues may let one class overtake another by more than a window.
+ */
+static u8 lane_of(u8 class, u16 flow)
+{
+	return class ? HM_LANES_BULK + class : flow & (HM_LANES_BULK - 1);
+}
+
 static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, u8 class)
 {
 	struct hm_hdr *h = &tx->hdr;
@@ -807,7 +816,7 @@ static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, 
 	h->ver_type = HM_WIRE_VERSION << 4 | type;
 	h->hop_ttl = READ_ONCE(tx->hm->ttl);
 	h->class_phase = class << HM_CLASS_SHIFT | tx->key->phase << HM_SEAL_PHASE_SHIFT;
-	h->lane = type == HM_TYPE_HOP ? 0 : tx->flow & (HM_LANES - 1);
+	h->lane = type == HM_TYPE_HOP ? 0 : lane_of(class, tx->flow);
 	h->link_index = 0;
 	h->flow = htons(tx->flow);
 	memcpy(h->dst, hub->id, HM_HUB_ID_LEN);

@@ -71,6 +71,7 @@
 #define HM_TTL_DEFAULT		32
 #define HM_HOP_PHASE_SHIFT	6	/* byte 1, high 2 bits */
 
+#define HM_CLASSES		8
 #define HM_CLASS_SHIFT		5	/* byte 2, high 3 bits */
 #define HM_SEAL_PHASE_SHIFT	3	/* byte 2, bits 3-4 */
 #define HM_SEAL_PHASE_MASK	0x18
@@ -79,7 +80,8 @@
 
 #define HM_PHASES		4	/* two bits on the wire */
 #define HM_PHASES_LIVE		3	/* receive phases alive at once */
-#define HM_LANES		8	/* lanes in use; higher numbers are refused */
+#define HM_LANES		16	/* lanes in use; higher numbers are refused */
+#define HM_LANES_BULK		8	/* of those, for class 0: by flow; each other class has one */
 #define HM_WINDOW_BITS		2048	/* replay window, per lane */
 
 #define HM_LINK_INDEX_MAX	65535	/* 0 is never assigned */
@@ -171,7 +173,8 @@ _Static_assert(__builtin_offsetof(struct hm_hdr, hop_tag) == HM_HOP_TAGGED_LEN,
 _Static_assert(sizeof(struct hm_probe) == 40, "probe is 40 bytes");
 _Static_assert(HM_OVERHEAD_V6 == 120, "overhead named in Documentation");
 _Static_assert((HM_ZONE_LEN + HM_INNER_MIN) % 4 == 0, "inner IP header stays aligned");
-_Static_assert((HM_LANES & (HM_LANES - 1)) == 0, "lanes are a power of two");
+_Static_assert((HM_LANES_BULK & (HM_LANES_BULK - 1)) == 0, "bulk lanes are a power of two");
+_Static_assert(HM_LANES_BULK + HM_CLASSES <= HM_LANES, "a lane for each class");
 #endif
 
 #endif /* _HUBMESH_WIRE_H */

@@ -235,7 +235,7 @@ class FrameFuzzer:
             type=rng.choice((1, 1, 1, 2, 3, 4, rng.randrange(16))), ttl=rng.randrange(64),
             cls=rng.randrange(8), phase=rng.choice((0, 0, rng.randrange(4))),
             flags=rng.choice((0, 0, 0, rng.randrange(8))),
-            lane=rng.choice((0, rng.randrange(8), rng.randrange(256))), flow=rng.getrandbits(16),
+            lane=rng.choice((0, rng.randrange(uapi.HM_LANES), rng.randrange(256))), flow=rng.getrandbits(16),
             dst=rng.choice(ids), src=rng.choice(ids), counter=rng.getrandbits(64),
             hop_phase=rng.choice((0, 0, 0, rng.randrange(4))))
         return frame.tag(header, self.peer.link_tx).pack() + rng.randbytes(rng.randrange(16, 200))

@@ -49,6 +49,7 @@
 
 /**
  * enum hubmesh_cmd - commands of the family
+ * @HUBMESH_CMD_UNSPEC: no command
  * @HUBMESH_CMD_DEV_GET: do, dump: settings, state and statistics of devices
  * @HUBMESH_CMD_DEV_SET: change settings of a device
  * @HUBMESH_CMD_LINK_NEW: add a link; the reply carries its index
@@ -68,6 +69,7 @@
  * @HUBMESH_CMD_FDB_GET: dump: the fdb
  * @HUBMESH_CMD_FDB_FLUSH: remove learned entries, of one hub or all
  * @HUBMESH_CMD_EVENT: notification on the group "events"
+ * @__HUBMESH_CMD_MAX: one above the last command
  */
 enum hubmesh_cmd {
 	HUBMESH_CMD_UNSPEC,
@@ -112,6 +114,7 @@ enum hubmesh_attr {
 
 /**
  * enum hubmesh_device_attr - inside HUBMESH_A_DEVICE
+ * @HUBMESH_A_DEVICE_UNSPEC: no attribute
  * @HUBMESH_A_DEVICE_ID: binary(6), hub id = MAC; settable while down and without hubs
  * @HUBMESH_A_DEVICE_PORT: u16, UDP port of the carrier sockets, host order
  * @HUBMESH_A_DEVICE_CONTROL_PORT: u16, the TCP port HOP frames may carry
@@ -124,6 +127,8 @@ enum hubmesh_attr {
  * @HUBMESH_A_DEVICE_LINKS: u32, number of links
  * @HUBMESH_A_DEVICE_HUBS: u32, number of hubs
  * @HUBMESH_A_DEVICE_GENERATION: u64, generation of the route set in force
+ * @HUBMESH_A_DEVICE_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_DEVICE_MAX: one above the last attribute
  */
 enum hubmesh_device_attr {
 	HUBMESH_A_DEVICE_UNSPEC,
@@ -146,6 +151,7 @@ enum hubmesh_device_attr {
 
 /**
  * enum hubmesh_link_attr - inside HUBMESH_A_LINK
+ * @HUBMESH_A_LINK_UNSPEC: no attribute
  * @HUBMESH_A_LINK_INDEX: u32, our index of the link (1..65535); the peer puts
  *	it into the frames it sends us.  LINK_NEW assigns one unless given
  * @HUBMESH_A_LINK_PEER: binary(6), hub at the other end
@@ -167,6 +173,8 @@ enum hubmesh_device_attr {
  * @HUBMESH_A_LINK_TX_PHASE: u8, phase in use, absent without one (read only)
  * @HUBMESH_A_LINK_RX_PHASES: u8, bit mask of live receive phases (read only)
  * @HUBMESH_A_LINK_LOST: u64, frames missing in hop sequences (read only)
+ * @HUBMESH_A_LINK_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_LINK_MAX: one above the last attribute
  */
 enum hubmesh_link_attr {
 	HUBMESH_A_LINK_UNSPEC,
@@ -208,11 +216,13 @@ enum hubmesh_link_state {
 
 /**
  * enum hubmesh_hub_attr - inside HUBMESH_A_HUB
+ * @HUBMESH_A_HUB_UNSPEC: no attribute
  * @HUBMESH_A_HUB_ID: binary(6)
  * @HUBMESH_A_HUB_TX_PHASE: u8, seal phase in use, absent without one (read only)
  * @HUBMESH_A_HUB_RX_PHASES: u8, bit mask of live receive phases (read only)
  * @HUBMESH_A_HUB_HELD: u32, frames waiting for a session (read only)
  * @HUBMESH_A_HUB_STATS: nest of HUBMESH_A_STATS_*: sealed to and opened from it
+ * @__HUBMESH_A_HUB_MAX: one above the last attribute
  */
 enum hubmesh_hub_attr {
 	HUBMESH_A_HUB_UNSPEC,
@@ -231,12 +241,14 @@ enum hubmesh_hub_attr {
  * The command also carries HUBMESH_A_LINK{INDEX} or HUBMESH_A_HUB{ID}: the
  * owner of the key.
  *
+ * @HUBMESH_A_KEY_UNSPEC: no attribute
  * @HUBMESH_A_KEY_PHASE: u8, 0..3
  * @HUBMESH_A_KEY_CIPHER: u32, enum hubmesh_cipher
  * @HUBMESH_A_KEY_RX: binary: receive key material; 44 bytes for a hub (AEAD
  *	key 32, salt 12), 60 for a link (and hop tag key 16).  Write only
  * @HUBMESH_A_KEY_TX: binary: transmit key material, same shape.  Write only
  * @HUBMESH_A_KEY_FLAGS: u32, HUBMESH_KEY_F_*
+ * @__HUBMESH_A_KEY_MAX: one above the last attribute
  */
 enum hubmesh_key_attr {
 	HUBMESH_A_KEY_UNSPEC,
@@ -302,10 +314,13 @@ enum hubmesh_nexthop_attr {
 
 /**
  * enum hubmesh_fdb_attr - inside HUBMESH_A_FDB
+ * @HUBMESH_A_FDB_UNSPEC: no attribute
  * @HUBMESH_A_FDB_MAC: binary(6), unicast
  * @HUBMESH_A_FDB_HUB: binary(6), the hub it is behind
  * @HUBMESH_A_FDB_FLAGS: u32, HUBMESH_FDB_F_*
  * @HUBMESH_A_FDB_IDLE_MS: u64, since last seen (read only)
+ * @HUBMESH_A_FDB_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_FDB_MAX: one above the last attribute
  */
 enum hubmesh_fdb_attr {
 	HUBMESH_A_FDB_UNSPEC,
@@ -336,6 +351,7 @@ enum hubmesh_stats_attr {
 
 /**
  * enum hubmesh_event - HUBMESH_A_EVENT of a notification
+ * @HUBMESH_EVENT_UNSPEC: no event
  * @HUBMESH_EVENT_LINK: a link's state changed; HUBMESH_A_LINK as LINK_GET
  * @HUBMESH_EVENT_NEED_SESSION: frames wait for a hub without a seal key;
  *	HUBMESH_A_HUB{ID}; at most once per hub and second
@@ -355,9 +371,7 @@ enum hubmesh_event {
 	HUBMESH_EVENT_FDB_DEL,
 };
 
-/**
- * enum hubmesh_drop - why a frame was not carried on
- *
+/*
  * HUBMESH_DROP_REASONS(X) lists X(NAME, "name", "explanation") once for the
  * kernel, ethtool, meshctl and the tests.
  */
@@ -400,6 +414,14 @@ enum hubmesh_event {
 	X(NO_MEMORY, "no-memory", "allocation failed")
 
 #define HUBMESH_DROP_ENUM(name, str, doc) HUBMESH_DROP_##name,
+
+/**
+ * enum hubmesh_drop - why a frame was not carried on
+ * @HUBMESH_DROP_UNSPEC: no reason; as an attribute, aligns those of HUBMESH_A_DEVICE_DROPS
+ * @HUBMESH_DROP_REASONS: HUBMESH_DROP_NAME for each X of the list, numbered from 1 in its order
+ *
+ * __HUBMESH_DROP_MAX is one above the last.
+ */
 enum hubmesh_drop {
 	HUBMESH_DROP_UNSPEC,
 	HUBMESH_DROP_REASONS(HUBMESH_DROP_ENUM)
