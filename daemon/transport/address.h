@@ -8,11 +8,13 @@
 
 /**
  * address_from_sockaddr() - Socket address as an endpoint.
+ * @from: address of a family the mesh uses, AF_INET or AF_INET6
+ * @ret: filled on success, untouched on failure
  *
  * IPv4 seen through a dual-stack socket becomes AF_INET; @ret->ifindex is the
  * scope of link-local addresses and 0 for all others.
  *
- * Return: 0; -EAFNOSUPPORT.
+ * Return: 0; -EAFNOSUPPORT another family.
  */
 int address_from_sockaddr(const struct sockaddr_storage *from, struct endpoint *ret);
 /** address_to_sockaddr() - The other way. Return: length for connect(2); -EAFNOSUPPORT. */

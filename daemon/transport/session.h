@@ -35,6 +35,16 @@
 
 /**
  * struct transport_limits - the numbers tests want smaller; TRANSPORT_* otherwise
+ * @connect_ms: from dialling to a TCP connection
+ * @handshake_ms: from a TCP connection to an open event stream
+ * @ping_ms: PING interval, and the tick that counts misses and stalls
+ * @ping_misses: ticks in a row without a sign of life until the session is closed
+ * @linger_ms: DRAINING at most
+ * @stall_ms: time in which a queue must hand over a message, or the session is closed
+ * @sessions_max: dialled and accepted, in all
+ * @handshakes_max: accepted and not yet UP, in all
+ * @handshakes_per_peer_max: accepted and not yet UP, per remote address
+ * @write_queue_max: bytes of messages waiting, per session
  */
 struct transport_limits {
 	uint32_t connect_ms, handshake_ms, ping_ms, ping_misses, linger_ms, stall_ms;
@@ -53,10 +63,15 @@ enum session_state {
 
 /**
  * struct session - one connection
+ * @transport: the shell it belongs to
  * @next_in_bucket: session table
  * @prev: list of all sessions
  * @next: list of all sessions
  * @next_dirty: list of sessions with output to flush before the loop sleeps
+ * @id: names it to the owner: even, the owner's choice, if dialled; odd, ours, if accepted
+ * @state: see the picture above
+ * @is_client: we dialled
+ * @over_mesh: runs over mesh0: the owner said so, or is_mesh_address() of @local
  * @is_dirty: is on that list
  * @is_reported: the owner knows the id: session_down is owed
  * @is_silent: closed by the owner: nothing is owed
@@ -67,7 +82,15 @@ enum session_state {
  * @since_ms: loop time it began
  * @error: why it is DEAD
  * @expected: peer asked for by dial; all zero = any
+ * @local: our address; all zero until TCP is connected
+ * @remote: the peer's; all zero until TCP is connected
+ * @tcp: the socket
+ * @timer: deadline of @state; ticks every ping_ms when UP
+ * @connect: of a dial, busy while CONNECTING
+ * @write: busy while @writing holds bytes
+ * @shutdown: busy from @is_shut until FIN is out
  * @tls: NULL until there is something to say, or bytes came
+ * @h2: NULL until the peer is verified
  * @writing: buffer libuv is writing; the rest waits in @tls
  * @ping_token: of the newest PING
  * @ping_sent_ns: 0 = none outstanding
@@ -105,9 +128,26 @@ struct session {
 
 /**
  * struct transport - the shell
+ * @loop: the owner's
+ * @events: whom to tell, copied
+ * @is_mesh_address: of struct transport_settings, NULL = nothing is accepted over the mesh
+ * @limits: those in force
+ * @counters: since transport_new()
+ * @tls: our identity and trust, for all sessions; owned
+ * @listener: socket of the control port
+ * @flusher: runs before the loop sleeps, for @dirty
  * @is_freed: transport_free() was called; memory goes with the last handle
  * @handles: of libuv, still open (those of sessions count one per session)
+ * @port: of the listener, host order
+ * @next_inbound_id: for the next connection accepted, always odd
+ * @n_sessions: in the table: all but DEAD ones
  * @n_unfinished: sessions accepted, not yet UP
+ * @buckets: the session table, by id
+ * @sessions: list of all in the table
+ * @dirty: list of those with output to flush
+ * @read_buffer: encrypted bytes of the read being handled
+ * @plain_in: decrypted, on the way to HTTP/2
+ * @plain_out: from HTTP/2, about to be encrypted
  */
 struct transport {
 	uv_loop_t *loop;

@@ -54,11 +54,19 @@ struct tls_context {
 
 /**
  * struct tls - one connection
+ * @ssl: wolfSSL's side of it, owned
+ * @trust: of the context, borrowed
  * @in: fed bytes not yet read by wolfSSL, borrowed
+ * @in_len: how many
+ * @out: encrypted bytes waiting to be taken
+ * @leaf: DER of the peer's certificate, owned; NULL before it came and once dropped
+ * @leaf_len: bytes of it
+ * @identity: what trust read from @leaf; valid when @is_verified
  * @is_cert_seen: the verify callback ran
  * @is_verified: trust accepted @leaf
  * @verify_error: what trust said otherwise
  * @is_established: tls_handshake() returned 0
+ * @said_goodbye: close_notify was written to @out
  */
 struct tls {
 	WOLFSSL *ssl;
@@ -225,8 +233,10 @@ int tls_context_new(const uint8_t *cert_pem, size_t cert_len, const uint8_t *key
 	r = context->client && context->server ? 0 : -ENOMEM;
 	if (r == 0)
 		r = pin_context(context->client, cert_pem, cert_len, key_pem, key_len, error_text);
-	if (r == 0)
-		r = wolfSSL_CTX_no_ticket_TLSv13(context->server) == 0 ? 0 : -ENOTSUP;
+	if (r == 0 && wolfSSL_CTX_no_ticket_TLSv13(context->server) != 0) {
+		*error_text = "the TLS library cannot switch session tickets off";
+		r = -ENOTSUP;
+	}
 	if (r == 0)
 		r = pin_context(context->server, cert_pem, cert_len, key_pem, key_len, error_text);
 	if (r < 0) {

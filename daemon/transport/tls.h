@@ -64,12 +64,16 @@ int tls_new(struct tls_context *context, bool is_client, struct tls **ret);
 void tls_free(struct tls *tls);
 
 /**
- * tls_feed() - Offer bytes from the network, borrowed until the reader says -EAGAIN.
+ * tls_feed() - Offer bytes from the network.
+ * @tls: connection; must have used up what it was fed before
+ * @bytes: encrypted, borrowed until the reader says -EAGAIN
+ * @len: how many
  */
 void tls_feed(struct tls *tls, const uint8_t *bytes, size_t len);
 
 /**
  * tls_handshake() - Go on with the handshake.
+ * @tls: connection, fed if bytes came
  *
  * Return: 0 complete, and the peer is verified; -EAGAIN more bytes needed (in
  * or out); -EPERM the peer refused our certificate; -EPROTO not the TLS we
@@ -80,8 +84,12 @@ int tls_handshake(struct tls *tls);
 
 /**
  * tls_read() - Decrypt.
- * Return: bytes written to @buf; 0 the peer said close_notify; -EAGAIN;
- * -EPERM the peer refused our certificate; -EPROTO anything else.
+ * @tls: connection, its handshake complete
+ * @buf: receives plain bytes
+ * @size: room in @buf
+ *
+ * Return: bytes written to @buf; 0 the peer said close_notify; -EAGAIN all
+ * that was fed is read; -EPERM the peer refused our certificate; -EPROTO anything else.
  */
 ssize_t tls_read(struct tls *tls, uint8_t *buf, size_t size);
 /** tls_write() - Encrypt all of @buf into the output. Return: 0; -EPROTO. */
@@ -104,6 +112,7 @@ bool tls_certificate_refused(const struct tls *tls);
 
 /**
  * tls_export() - RFC 8446 section 7.5 exporter.
+ * @tls: connection
  * @label: C string
  * @context: context value
  * @context_len: its length

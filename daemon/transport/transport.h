@@ -30,14 +30,19 @@ struct transport;
 
 /**
  * struct transport_events - what the transport reports; called from the loop
+ * @session_up: the peer is verified and messages can flow; borrows peer for the call
+ * @session_down: a dial failed (-errno), or a session reported up has ended; not
+ *	for those the owner closed
+ * @message: a control message came; borrows body for the call, NULL if it is
+ *	empty.  Return: 0, -EBADMSG or -EPROTO: a client is answered with 204 or 400
+ * @rtt: round trip of an HTTP/2 PING, for hubs without the kernel module
+ * @arg: passed to all, and to is_mesh_address()
  */
 struct transport_events {
 	void (*session_up)(void *arg, uint64_t session, const struct session_peer *peer);
 	void (*session_down)(void *arg, uint64_t session, int error);
-	/* Return 0, -EBADMSG or -EPROTO: answered with 204 or 400. */
 	int (*message)(void *arg, uint64_t session, uint8_t message, const uint8_t *body,
 		       size_t len);
-	/* Round trip of an HTTP/2 PING, for hubs without the kernel module. */
 	void (*rtt)(void *arg, uint64_t session, uint32_t rtt_us);
 	void *arg;
 };
@@ -45,9 +50,12 @@ struct transport_events {
 /**
  * struct transport_settings - borrowed during transport_new()
  * @cert_pem: chain, leaf first
+ * @cert_pem_len: bytes of @cert_pem
  * @key_pem: Ed25519 private key; copied into wolfSSL and nowhere else
- * @port: TCP control port, host order
- * @is_mesh_address: tells connections over mesh0 from underlay ones
+ * @key_pem_len: bytes of @key_pem
+ * @port: TCP control port, host order; 0 = any that is free
+ * @is_mesh_address: tells connections accepted over mesh0 from underlay ones by our
+ *	address; kept; NULL: all are underlay
  */
 struct transport_settings {
 	const uint8_t *cert_pem, *key_pem;
@@ -58,9 +66,15 @@ struct transport_settings {
 
 /**
  * transport_new() - Listen on the control port (v6 dual stack) and be ready to dial.
+ * @loop: runs it; must outlive the transport
+ * @settings: borrowed for the call
  * @trust: verifies peers; must outlive the transport
+ * @events: whom to tell, copied
+ * @ret: set on success; transport_free() releases it
  * @error_text: on failure, a sentence for a person (static or thread-local text)
- * Return: 0; -EADDRINUSE; -EBADMSG certificate or key unusable; -ENOMEM; ...
+ *
+ * Return: 0; -EADDRINUSE; -EBADMSG certificate or key unusable; -ENOMEM; -ENOTSUP
+ * this wolfSSL lacks something we insist on; other errors of bind(2) and listen(2).
  */
 int transport_new(uv_loop_t *loop, const struct transport_settings *settings, struct trust *trust,
 		  const struct transport_events *events, struct transport **ret,
@@ -78,12 +92,19 @@ int transport_send(struct transport *transport, uint64_t session, uint8_t messag
 
 /**
  * transport_export_keys() - Key material of a session, both directions.
+ * @transport: the transport
+ * @session: its id
  * @owner: selects the label, "EXPORTER-hubmesh-link" or "EXPORTER-hubmesh-seal"
- * @serial: offer number; @phase: 0..3; @cipher: all three go into the context
- * @rx: what the peer transmits with; @tx: what we transmit with; @len bytes each,
- *	44 for seals and 60 for links; the caller wipes them
+ * @serial: offer number
+ * @phase: 0..3
+ * @cipher: enum hubmesh_cipher
+ * @rx: what the peer transmits with; the caller wipes it
+ * @tx: what we transmit with; the caller wipes it
+ * @len: bytes of each, 44 for seals and 60 for links
  *
- * Return: 0; -ENOTCONN.
+ * The context holds @owner, @phase, @cipher and @serial.
+ *
+ * Return: 0; -ENOTCONN the session is not up, with @rx and @tx untouched.
  */
 int transport_export_keys(struct transport *transport, uint64_t session, enum key_owner owner,
 			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx, uint8_t *tx,

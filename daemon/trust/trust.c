@@ -31,7 +31,11 @@
 
 /**
  * struct root - one certificate authority
+ * @pubkey: Ed25519 key that signs hub certificates
  * @subject: DER Name hub certificates must have as issuer; owned
+ * @subject_len: bytes of it
+ * @not_before_s: Unix time
+ * @not_after_s: Unix time
  */
 struct root {
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
@@ -48,6 +52,7 @@ struct binding {
 /**
  * struct verdict - a certificate a root has signed
  * @digest: SHA-256 of its DER
+ * @identity: what it says
  * @root: index of that root
  * @age: grows with each verdict; the smallest is the oldest
  */
@@ -62,8 +67,13 @@ struct verdict {
  * struct trust - the room
  * @mesh: SPIFFE trust domain
  * @roots: never removed, so that indices stay
+ * @n_roots: of @roots in use
  * @bindings: sorted by hub
+ * @n_bindings: of @bindings in use, at most TRUST_BINDINGS_MAX
+ * @bindings_capacity: of @bindings allocated
  * @verdicts: sorted by digest
+ * @n_verdicts: of @verdicts in use, at most TRUST_VERIFIED_MAX
+ * @verdicts_capacity: of @verdicts allocated
  * @next_age: for the next verdict
  */
 struct trust {
@@ -300,8 +310,8 @@ static int find_signer(const struct trust *trust, const struct cert *cert, size_
 }
 
 /*
- * A root may be renewed with its key and name: then several certificates
- * vouch for the same signature, and one whose dates hold is enough.
+ * A root may be renewed with its key: then several certificates vouch for the
+ * same signature, and one whose dates hold is enough.
  */
 static bool root_is_current(const struct trust *trust, const struct root *signer,
 			    int64_t unix_time_s)

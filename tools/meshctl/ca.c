@@ -31,6 +31,12 @@ enum ca_option {
 
 /**
  * struct ca_options - all that was given; NULL or 0 = not given
+ * @mesh: trust domain of a root to be made
+ * @dir: of the authority
+ * @hub: name for people
+ * @out: state directory that gets identity/
+ * @pubkey: file with the public key of a hub that keeps its private one
+ * @days: validity; init and issue put their default there first
  */
 struct ca_options {
 	const char *mesh, *dir, *hub, *out, *pubkey;
@@ -217,7 +223,8 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca issue --dir DIR --hub NAME --out STATEDIR "
 				    "[--days N] [--pubkey FILE]",
-				    "ca issue needs --dir, --hub and --out");
+				    options.mesh ? "ca issue takes the mesh from the authority" :
+						   "ca issue needs --dir, --hub and --out");
 	request = (struct ca_request){
 		.dir = options.dir,
 		.hub = options.hub,

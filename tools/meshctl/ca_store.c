@@ -102,8 +102,10 @@ static int write_all(int fd, const char *text, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
 			return -1;
+		}
 		text += n;
 		len -= (size_t)n;
 	}
@@ -323,6 +325,10 @@ static int load_public_key(const char *path, uint8_t ret[ED25519_PUBKEY_LEN],
 /**
  * struct identity_files - what ca_issue_hub() leaves behind
  * @key: NULL when the hub keeps its own
+ * @cert: DER of the hub's certificate, borrowed
+ * @root: DER of the root's, borrowed
+ * @cert_len: bytes of @cert
+ * @root_len: bytes of @root
  */
 struct identity_files {
 	const struct key *key;
