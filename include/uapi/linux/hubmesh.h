@@ -424,7 +424,9 @@ enum hubmesh_event {
  */
 enum hubmesh_drop {
 	HUBMESH_DROP_UNSPEC,
+	/* clang-format off */
 	HUBMESH_DROP_REASONS(HUBMESH_DROP_ENUM)
+	/* clang-format on */
 	__HUBMESH_DROP_MAX,
 };
 #define HUBMESH_DROP_MAX (__HUBMESH_DROP_MAX - 1)
