@@ -86,7 +86,9 @@ struct path {
  * @seal: seal key phases
  * @rekey_at: of the seal, NEVER
  * @mesh: dialling over the mesh
- * @in_kernel: HUB_SET was sent, with @ula and @ipv4
+ * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
+ * @ula: its mesh address, as last told; zero before the first HUB_SET
+ * @ipv4: its mesh address, as last told, network order, 0 = none
  */
 struct peer {
 	struct hub_id hub;
@@ -107,6 +109,8 @@ struct iface {
 
 /**
  * struct seed - a configured unicast target
+ * @at: configured address; without a port there, our own control port
+ * @dialer: when to dial it, or to look again whether a session serves it
  * @peer: who answered there, all zero unknown
  * @session: dial or session, 0
  */

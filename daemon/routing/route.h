@@ -64,8 +64,11 @@ struct routes {
 
 /**
  * routes_compute() - From the database and our usable links.
- * @links: ours, any order; borrowed
- * Return: in @ret, which the caller passes to routes_fini().
+ * @db: records of all hubs, borrowed for the call; without ours there are no routes
+ * @self: our id
+ * @links: ours, any order, several to one neighbour allowed; borrowed for the call
+ * @n_links: entries of @links
+ * @ret: overwritten without being freed; the caller passes it to routes_fini()
  */
 void routes_compute(const struct lsdb *db, const struct hub_id *self,
 		    const struct route_link *links, size_t n_links, struct routes *ret);
@@ -75,7 +78,13 @@ const struct route *routes_find(const struct routes *routes, const struct hub_id
 /** routes_equal() - Same destinations, links and backups; costs may differ. */
 bool routes_equal(const struct routes *a, const struct routes *b);
 /**
- * routes_path() - Hubs on one shortest path, @self first.
+ * routes_path() - Hubs on one shortest path, both ends included.
+ * @routes: computed for @self
+ * @self: our id, the first entry
+ * @to: the last entry; @self gives one entry only
+ * @path: receives the ids, untouched on failure
+ * @max: entries of @path
+ *
  * Return: hubs written; -EHOSTUNREACH; -ENOSPC longer than @max.
  */
 int routes_path(const struct routes *routes, const struct hub_id *self, const struct hub_id *to,
