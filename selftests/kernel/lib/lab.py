@@ -20,6 +20,7 @@ from . import frame, uapi
 from .mesh import (CHACHA, Hub, hub_ref, join_namespaces, link_ref, material, netns_add,
                    netns_del, run, wait_for)
 from .netlink import inside, u16
+from .pace import scaled
 
 MARK = 0x88B5
 UDP_SEGMENT, UDP_GRO = 103, 104
@@ -93,7 +94,7 @@ class Peer(Hub):
 
     def receive(self, seconds=3.0):
         """Next datagram hub 1 sent to this peer, or None."""
-        if not select.select([self.sock], [], [], seconds)[0]:
+        if not select.select([self.sock], [], [], scaled(seconds))[0]:
             return None
         return self.sock.recv(1 << 16)
 
@@ -194,7 +195,7 @@ class Lab:
 
     def delivered(self, seconds=3.0):
         """Next inner test frame that came out of hub 1's interface, or None."""
-        while select.select([self.tap], [], [], seconds)[0]:
+        while select.select([self.tap], [], [], scaled(seconds))[0]:
             try:
                 raw, where = self.tap.recvfrom(1 << 16)
             except OSError as error:
