@@ -432,8 +432,10 @@ void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	mark_reachable(hub, &before, now_ns);
 	mark_reachable(hub, &hub->routes, now_ns);
 	announce_hubs(hub, fx);
-	if (!routes_equal(&before, &hub->routes))
+	if (!routes_equal(&before, &hub->routes)) {
 		emit_routes(hub, fx);
+		seals_try_offers(hub, now_ns, fx);
+	}
 	routes_fini(&before);
 }
 

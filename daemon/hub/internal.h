@@ -213,6 +213,8 @@ uint64_t paths_deadline(const struct hub *hub);
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
+/** seals_try_offers() - Routes changed: first seal keys may have waited for one. */
+void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
 int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,

@@ -183,6 +183,12 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 	d->is_stopping = true;
 	d->stop_at_ns = daemon_now_ns(d) + DAEMON_STOP_MS * NSEC_PER_MSEC;
 	log_info(LOG_INFO_CLASS, "event=stopping signal=%d", signum);
+	if (d->config.keep_interface && d->datapath) {
+		/* Neighbours keep a link without a session for a while; a goodbye ends it. */
+		notify_send("STOPPING=1\nSTATUS=Leaving the traffic to the kernel");
+		uv_stop(&d->loop);
+		return;
+	}
 	notify_send("STOPPING=1\nSTATUS=Saying goodbye");
 	hub_on_stop(d->hub, daemon_now_ns(d), &d->fx);
 	daemon_run_effects(d);
