@@ -25,6 +25,17 @@
 #define HM_PROBE_MISSES_MIN	2
 #define HM_PROBE_MISSES_MAX	100
 
+/*
+ * Path MTU search (pmtu.c), after RFC 8899.  Lengths are of frames: 1280 bytes pass
+ * every IPv6 path, 576 every IPv4 one.
+ */
+#define HM_PMTU_BASE		1232U	/* 1280 - IPv6 and UDP header */
+#define HM_PMTU_MIN		548U	/* 576 - IPv4 and UDP header */
+#define HM_PMTU_STEP		16U	/* close enough */
+#define HM_PMTU_TRIES		3
+#define HM_PMTU_VERIFY_MS	3000
+#define HM_PMTU_RAISE_MS	600000
+
 #define HM_HOP_RATE_PPS_DEFAULT	1000	/* HOP frames per link */
 #define HM_HOP_RATE_PPS_MAX	1000000
 #define HM_HOP_BURST		256
@@ -45,6 +56,9 @@
 
 /* What a frame is longer than the inner frame in it. */
 #define HM_FRAME_OVERHEAD	(HM_HDR_LEN + HM_ZONE_LEN + HM_SEAL_TAG_LEN)
+
+/* A frame with the smallest packet that IPv6 may send without asking. */
+#define HM_FRAME_FLOOR		(1280U + 14 + HM_FRAME_OVERHEAD)
 
 #define HM_MTU_DEFAULT		1380	/* 1500 - HM_OVERHEAD_V6 */
 #define HM_MTU_MIN		1280	/* IPv6 */
