@@ -163,7 +163,7 @@ static unsigned int whole_frame_max(struct hm_link *link, unsigned int mtu,
 /* Largest frame that may be sent, in fragments if it must; remembers it. */
 static unsigned int note_frame_max(struct hm_link *link, unsigned int whole_max)
 {
-	unsigned int max = max(whole_max, HM_FRAME_FLOOR);
+	unsigned int max = max_t(unsigned int, whole_max, HM_FRAME_FLOOR);
 
 	if (READ_ONCE(link->frame_max) != max)
 		WRITE_ONCE(link->frame_max, max);

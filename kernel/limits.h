@@ -57,9 +57,6 @@
 /* What a frame is longer than the inner frame in it. */
 #define HM_FRAME_OVERHEAD	(HM_HDR_LEN + HM_ZONE_LEN + HM_SEAL_TAG_LEN)
 
-/* A frame with the smallest packet that IPv6 may send without asking. */
-#define HM_FRAME_FLOOR		(1280U + 14 + HM_FRAME_OVERHEAD)
-
 #define HM_MTU_DEFAULT		1380	/* 1500 - HM_OVERHEAD_V6 */
 #define HM_MTU_MIN		1280	/* IPv6 */
 #define HM_MTU_MAX		(HM_FRAME_MAX - HM_HDR_LEN - HM_ZONE_LEN - 14 - HM_SEAL_TAG_LEN)

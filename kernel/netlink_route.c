@@ -8,7 +8,7 @@
  */
 #include "netlink.h"
 
-static struct netlink_range_validation frame_range = { .min = HM_PMTU_MIN, .max = U32_MAX };
+static struct netlink_range_validation frame_range = { .min = HM_FRAME_FLOOR, .max = U32_MAX };
 static struct netlink_range_validation index_range = { .min = 1, .max = HM_LINK_INDEX_MAX };
 
 static const struct nla_policy nexthop_policy[HUBMESH_A_NEXTHOP_MAX + 1] = {

@@ -63,6 +63,9 @@
 #define HM_FRAME_MIN		(HM_HDR_LEN + HM_SEAL_TAG_LEN)
 #define HM_FRAME_MAX		65000	/* one frame, before the outer headers */
 
+/* Every link takes frames with the smallest IPv6 packet, in fragments if it must. */
+#define HM_FRAME_FLOOR	(1280 + 14 + HM_ZONE_LEN + HM_HDR_LEN + HM_SEAL_TAG_LEN)
+
 /* What a frame adds to an inner Ethernet payload, outer UDP/IPv6 included. */
 #define HM_OVERHEAD_V6		(40 + 8 + HM_HDR_LEN + HM_ZONE_LEN + 14 + HM_SEAL_TAG_LEN)
 
