@@ -118,6 +118,7 @@ class Hub:
         self.ipv4 = f"10.77.0.{number_}"
         self.dev = mesh.ifname
         self.genl = None
+        self.quiet = False
 
     def run(self, command, **kw):
         words = command.split() if isinstance(command, str) else command
@@ -129,6 +130,7 @@ class Hub:
 
     def create(self, mtu=None, quiet=False):
         """@quiet: no IPv6, so that the interface sends nothing of its own."""
+        self.quiet = quiet
         netns_add(self.netns)
         conf = "ipv6__conf__default__"
         set_sysctl(self.netns, **{conf + "accept_dad": 0, conf + "accept_ra": 0,
@@ -179,7 +181,8 @@ class Hub:
         """Permanent neighbour entries: tests need no address resolution unless they want it."""
         ip_batch(self.netns, [f"neigh replace {address} lladdr {other.id_text} dev {self.dev} "
                               "nud permanent" for other in others
-                              for address in (other.ula, other.ipv4)])
+                              for address in ((other.ipv4,) if self.quiet else
+                                              (other.ula, other.ipv4))])
 
     def hub_del(self, other):
         self.request(uapi.HUBMESH_CMD_HUB_DEL, hub_ref(other.id))
