@@ -75,6 +75,7 @@ struct path {
 	struct endpoint local, remote;
 	struct keyring keys;
 	struct link_quality quality;
+	uint32_t frame_max;
 	bool is_announced, reported_down;
 	uint64_t grace_until, rekey_at;
 };

@@ -20,12 +20,16 @@ uint64_t daemon_now_ns(void *arg)
 
 /* --- datapath --- */
 
-static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us)
+static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us, uint32_t frame_max)
 {
+	const struct link_report report = {
+		.state = is_up ? LINK_REPORT_UP : LINK_REPORT_DOWN,
+		.rtt_us = rtt_us,
+		.frame_max = frame_max,
+	};
 	struct daemon *d = arg;
 
-	hub_on_link_report(d->hub, daemon_now_ns(d), link,
-			   is_up ? LINK_REPORT_UP : LINK_REPORT_DOWN, rtt_us, &d->fx);
+	hub_on_link_report(d->hub, daemon_now_ns(d), link, &report, &d->fx);
 	daemon_run_effects(d);
 }
 

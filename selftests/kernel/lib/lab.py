@@ -75,9 +75,10 @@ class Peer(Hub):
         """A HOP frame: sealed with the link's own key."""
         return self.build(inner, key=self.link_tx, type=uapi.HM_TYPE_HOP, **fields)
 
-    def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, plain=None, **fields):
+    def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, padded_seq=0,
+                    plain=None, **fields):
         if plain is None:
-            plain = struct.pack(">5Q", seq, tx_ns, echo_seq, echo_ns, held_ns)
+            plain = struct.pack(">6Q", seq, tx_ns, echo_seq, echo_ns, held_ns, padded_seq)
         return self.build(plain=plain, key=self.link_tx, type=uapi.HM_TYPE_PROBE, **fields)
 
     def inner(self, text=b"marker", dst=None, src=None, kind=MARK):

@@ -202,7 +202,7 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_KEY_DEL, owner,
                      attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
 
-    def routes(self, routes, generation):
+    def routes(self, routes, generation, frame_max=0):
         """routes: {hub: link index, or (via list, backup)}; one whole transaction."""
         nests = []
         for other, how in routes.items():
@@ -214,6 +214,8 @@ class Hub:
             if backup:
                 body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
                                  [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+            if frame_max:
+                body.append(attr(uapi.HUBMESH_A_ROUTE_FRAME_MAX, u32(frame_max)))
             nests.append(attr(uapi.HUBMESH_A_ROUTES_ROUTE, body))
         flags = uapi.HUBMESH_ROUTES_F_BEGIN | uapi.HUBMESH_ROUTES_F_COMMIT
         self.request(uapi.HUBMESH_CMD_ROUTE_REPLACE, attr(uapi.HUBMESH_A_ROUTES, [
