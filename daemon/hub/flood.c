@@ -190,6 +190,10 @@ static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb
 
 	if (links_changed)
 		hub->are_routes_due = true;
+	/* A neighbour's word is the other half of our link: frames may wait for that way. */
+	if (links_changed && path_session_of(hub, &entry->hub) &&
+	    !routes_find(&hub->routes, &entry->hub))
+		hub->routed_ns = 0;
 	if (peer)
 		peer_set_epoch(hub, now_ns, peer, entry->boot_epoch, 0, fx);
 	if (peer && peer->in_kernel && ntohl(peer->ipv4.s_addr) != entry->ipv4)

@@ -59,6 +59,7 @@
  * @remote: peer's address, with its data port
  * @keys: link key phases
  * @quality: liveness and cost
+ * @frame_max: longest frame that gets through, 0 = not known
  * @is_announced: was usable when routes and record last took note
  * @reported_down: the kernel says so
  * @grace_until: the link goes then, for want of a session; NEVER
