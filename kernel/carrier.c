@@ -37,6 +37,7 @@
 #include "carrier.h"
 #include "compat.h"
 #include "datapath.h"
+#include "ether.h"
 #include "seal.h"
 
 /* UDP source ports: the ephemeral range of RFC 6335, by flow. */
@@ -105,7 +106,7 @@ static void close_socket(struct sock __rcu **slot)
 }
 
 /**
- * hm_carrier_open() - Open the UDP sockets of a device.
+ * hm_carrier_open() - Open the UDP sockets of a device, and listen on Ethernet.
  * @hm: device with @underlay and @port set
  * @extack: why not
  *
@@ -129,24 +130,33 @@ int hm_carrier_open(struct hm_device *hm, struct netlink_ext_ack *extack)
 		hm_carrier_close(hm);
 		return err;
 	}
+	hm_ether_open(hm);
 	return 0;
 }
 
 /**
- * hm_carrier_close() - Close the UDP sockets of a device.
+ * hm_carrier_close() - Close the UDP sockets of a device, and stop listening.
  * @hm: device
  *
  * Context: Process context, hm->lock held; returns when no receiver runs.
  */
 void hm_carrier_close(struct hm_device *hm)
 {
+	hm_ether_close(hm);
 	close_socket(&hm->sock4);
 	close_socket(&hm->sock6);
 }
 
-/* What fits @mtu behind @headers bytes in one packet and gets through. */
-static unsigned int whole_frame_max(struct hm_link *link, unsigned int mtu,
-				    unsigned int headers)
+/**
+ * hm_carrier_whole_max() - What fits in one packet and gets through.
+ * @link: link; @link->route_max remembers what fits
+ * @mtu: of the route or device
+ * @headers: bytes of outer headers that count against it
+ *
+ * Return: longest frame, bytes.
+ */
+unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
+				  unsigned int headers)
 {
 	u32 limit = READ_ONCE(link->mtu);
 	unsigned int max;
@@ -170,8 +180,15 @@ static unsigned int note_frame_max(struct hm_link *link, unsigned int whole_max)
 	return max;
 }
 
-/* A probe may be longer than what is known to get through: it asks. */
-static bool is_search(const struct hm_link *link, const struct sk_buff *skb, unsigned int len)
+/**
+ * hm_carrier_is_search() - May a frame be longer than what is known to get through?
+ * @link: link
+ * @skb: frame at skb->data
+ * @len: its length
+ *
+ * Return: true for a probe that asks, up to what the route takes.
+ */
+bool hm_carrier_is_search(const struct hm_link *link, const struct sk_buff *skb, unsigned int len)
 {
 	return hm_hdr_type((const struct hm_hdr *)skb->data) == HM_TYPE_PROBE &&
 	       len <= READ_ONCE(link->route_max);
@@ -254,10 +271,10 @@ static enum hubmesh_drop make_room(struct hm_link *link, struct sk_buff *skb,
 {
 	unsigned int len = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 
-	*whole_max = whole_frame_max(link, dst_mtu(dst), headers);
-	if (unlikely(len > note_frame_max(link, *whole_max)) && !is_search(link, skb, len))
+	*whole_max = hm_carrier_whole_max(link, dst_mtu(dst), headers);
+	if (unlikely(len > note_frame_max(link, *whole_max)) && !hm_carrier_is_search(link, skb, len))
 		return HUBMESH_DROP_TX_MTU;
-	if (likely(len <= *whole_max) || is_search(link, skb, len))
+	if (likely(len <= *whole_max) || hm_carrier_is_search(link, skb, len))
 		*whole_max = 0;
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + headers)))
 		return HUBMESH_DROP_NO_MEMORY;
@@ -397,7 +414,7 @@ static unsigned int frame_max6(struct net *net, struct hm_link *link,
 	dst = sk ? route6(net, link, ep, sk, source_port(0), &saddr) : ERR_PTR(-ENETUNREACH);
 	if (IS_ERR(dst))
 		return UINT_MAX;
-	max = note_frame_max(link, whole_frame_max(link, dst_mtu(dst), HM_OUTER6));
+	max = note_frame_max(link, hm_carrier_whole_max(link, dst_mtu(dst), HM_OUTER6));
 	dst_release(dst);
 	return max;
 }
@@ -434,11 +451,13 @@ unsigned int hm_carrier_frame_max(struct hm_link *link)
 
 	if (!ep || !net)
 		return UINT_MAX;
+	if (ep->family == AF_PACKET)
+		return hm_ether_frame_max(net, link, ep);
 	if (ep->family == AF_INET) {
 		rt = route4(net, link, ep, source_port(0), &saddr);
 		if (IS_ERR(rt))
 			return UINT_MAX;
-		max = note_frame_max(link, whole_frame_max(link, dst_mtu(&rt->dst),
+		max = note_frame_max(link, hm_carrier_whole_max(link, dst_mtu(&rt->dst),
 							   HM_OUTER4));
 		ip_rt_put(rt);
 		return max;
@@ -467,6 +486,8 @@ enum hubmesh_drop hm_carrier_xmit(struct hm_link *link, struct sk_buff *skb,
 
 	if (unlikely(!ep || !net))
 		why = refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
+	else if (ep->family == AF_PACKET)
+		why = hm_ether_xmit(net, link, ep, skb);
 	else if (ep->family == AF_INET)
 		why = xmit4(net, link, ep, skb, source_port(flow), dsfield);
 	else

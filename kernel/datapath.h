@@ -17,6 +17,8 @@ void hm_drop_held(struct hm_hub *hub);
 /* hold timer of a hub, INIT_DELAYED_WORK by hub.c */
 void hm_hold_expired(struct work_struct *work);
 
+/* rx.c: a packet of frames came in by a carrier; consumes @skb. */
+void hm_receive(struct hm_device *hm, struct sk_buff *skb);
 /* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 

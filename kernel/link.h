@@ -3,6 +3,7 @@
 #define _HM_LINK_H
 
 #include <net/dst_cache.h>
+#include <linux/if_ether.h>
 #include <linux/in6.h>
 #include "key.h"
 #include "pmtu.h"
@@ -14,13 +15,14 @@ struct netlink_ext_ack;
 /**
  * struct hm_endpoint - the underlay addresses of a link
  * @rcu: for freeing after readers: the whole struct is replaced on change
- * @family: AF_INET or AF_INET6
+ * @family: AF_INET or AF_INET6 for UDP, AF_PACKET for Ethernet
  * @local4: source, 0 = routing decides
  * @remote4: destination
  * @local6: as @local4
  * @remote6: as @remote4
  * @remote_port: UDP destination port
- * @oif: underlay interface the link is bound to, 0 = any
+ * @remote_lladdr: Ethernet address of the other end's interface
+ * @oif: underlay interface the link is bound to, 0 = any (UDP only)
  */
 struct hm_endpoint {
 	struct rcu_head rcu;
@@ -29,6 +31,7 @@ struct hm_endpoint {
 	int oif;
 	struct in_addr local4, remote4;
 	struct in6_addr local6, remote6;
+	u8 remote_lladdr[ETH_ALEN];
 };
 
 /**

@@ -89,6 +89,7 @@
 
 #define HM_LINK_INDEX_MAX	65535	/* 0 is never assigned */
 
+#define HM_ETHERTYPE		0x88b6	/* IEEE local experimental 2: frames without IP */
 #define HM_PORT_DATA		4877	/* UDP: frames, owned by the kernel */
 #define HM_PORT_CONTROL		4878	/* UDP: beacons; TCP: TLS between hubs */
 

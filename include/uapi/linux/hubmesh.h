@@ -177,6 +177,8 @@ enum hubmesh_device_attr {
  * @HUBMESH_A_LINK_PAD: empty, may stand before a u64 to align it
  * @HUBMESH_A_LINK_FRAME_MAX: u32, longest frame that gets through, 0 not known
  *	yet; a change is told by HUBMESH_EVENT_LINK (read only)
+ * @HUBMESH_A_LINK_REMOTE_LLADDR: binary(6), Ethernet address of the other end on the
+ *	segment of LINK_OIF, instead of REMOTE4 or REMOTE6: frames ride on Ethernet
  * @__HUBMESH_A_LINK_MAX: one above the last attribute
  */
 enum hubmesh_link_attr {
@@ -202,6 +204,7 @@ enum hubmesh_link_attr {
 	HUBMESH_A_LINK_LOST,
 	HUBMESH_A_LINK_PAD,
 	HUBMESH_A_LINK_FRAME_MAX,
+	HUBMESH_A_LINK_REMOTE_LLADDR,
 	__HUBMESH_A_LINK_MAX,
 };
 #define HUBMESH_A_LINK_MAX (__HUBMESH_A_LINK_MAX - 1)

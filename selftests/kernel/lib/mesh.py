@@ -158,13 +158,17 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_DEV_SET, attr(uapi.HUBMESH_A_DEVICE, list(fields)))
 
     def link_new(self, index, peer, remote, remote_index, port=None, oif=0, probe_ms=0, misses=3):
+        """@remote: IPv4, IPv6 or Ethernet address; the last needs @oif."""
         import ipaddress
-        address = ipaddress.ip_address(remote)
-        kind = uapi.HUBMESH_A_LINK_REMOTE4 if address.version == 4 else uapi.HUBMESH_A_LINK_REMOTE6
+        if remote.count(":") == 5 and "::" not in remote and len(remote) == 17:
+            where = attr(uapi.HUBMESH_A_LINK_REMOTE_LLADDR, mac(remote))
+        else:
+            address = ipaddress.ip_address(remote)
+            where = attr(uapi.HUBMESH_A_LINK_REMOTE4 if address.version == 4 else
+                         uapi.HUBMESH_A_LINK_REMOTE6, address.packed)
         fields = [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index)),
                   attr(uapi.HUBMESH_A_LINK_PEER, peer.id),
-                  attr(uapi.HUBMESH_A_LINK_REMOTE_INDEX, u32(remote_index)),
-                  attr(kind, address.packed),
+                  attr(uapi.HUBMESH_A_LINK_REMOTE_INDEX, u32(remote_index)), where,
                   attr(uapi.HUBMESH_A_LINK_REMOTE_PORT, u16(port or uapi.HM_PORT_DATA)),
                   attr(uapi.HUBMESH_A_LINK_PROBE_MS, u32(probe_ms)),
                   attr(uapi.HUBMESH_A_LINK_PROBE_MISSES, u32(misses))]
@@ -262,6 +266,12 @@ class Hub:
         return number(self.links()[index][uapi.HUBMESH_A_LINK_STATE])
 
 
+def device(netns, name):
+    """What `ip link` knows of an interface."""
+    import json
+    return json.loads(run(f"ip -n {netns} -j link show {name}"))[0]
+
+
 def link_ref(index):
     return attr(uapi.HUBMESH_A_LINK, [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index))])
 
@@ -286,6 +296,8 @@ class Mesh:
 
     edges: list of (a, b) hub numbers.  Link index on hub a of the edge to b is b,
     and the other way round, so that tests can name links by their far end.
+
+    family: what links ride on: 4 or 6 (UDP), or "ether"
     """
 
     def __init__(self, n, edges, prefix="hm", ifname="mesh0", underlay_mtu=1600, mesh_mtu=None,
@@ -314,7 +326,7 @@ class Mesh:
         """Underlay address of hub a on its edge to b."""
         lo, hi = sorted((a, b))
         last = 1 if a == lo else 2
-        if self.family == 4:
+        if self.family != 6:
             return f"10.{lo}.{hi}.{last}"
         return f"fd00:{lo:x}:{hi:x}::{last}"
 
@@ -352,7 +364,11 @@ class Mesh:
 
     def join(self, a, b):
         for x, y in ((a, b), (b, a)):
-            self.hubs[x].link_new(index=y, peer=self.hubs[y], remote=self.address(y, x),
+            remote, oif = self.address(y, x), 0
+            if self.family == "ether":
+                remote = device(self.hubs[y].netns, self.veth(y, x))["address"]
+                oif = device(self.hubs[x].netns, self.veth(x, y))["ifindex"]
+            self.hubs[x].link_new(index=y, peer=self.hubs[y], remote=remote, oif=oif,
                                   remote_index=x, probe_ms=self.probe_ms)
             self.link_key(x, y)
 
