@@ -407,6 +407,20 @@ unsigned int hm_carrier_frame_max(struct hm_link *link)
 }
 
 /**
+ * hm_carrier_outer_len() - What the carrier puts in front of each frame.
+ * @link: link
+ *
+ * Context: RCU read side.
+ * Return: bytes, IP header included.
+ */
+unsigned int hm_carrier_outer_len(const struct hm_link *link)
+{
+	const struct hm_endpoint *ep = rcu_dereference(link->endpoint);
+
+	return ep && ep->family == AF_INET ? HM_OUTER4 : HM_OUTER6;
+}
+
+/**
  * hm_carrier_xmit() - Send one frame, or a super-packet of frames.
  * @link: where to
  * @skb: stamped frames at skb->data, gso_size set for more than one; consumed

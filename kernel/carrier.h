@@ -23,5 +23,6 @@ struct hm_link;
 #define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
 
 unsigned int hm_carrier_frame_max(struct hm_link *link);
+unsigned int hm_carrier_outer_len(const struct hm_link *link);
 
 #endif
