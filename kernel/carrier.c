@@ -466,6 +466,22 @@ unsigned int hm_carrier_frame_max(struct hm_link *link)
 }
 
 /**
+ * hm_carrier_outer_len() - What the carrier puts in front of each frame.
+ * @link: link
+ *
+ * Context: RCU read side.
+ * Return: bytes, from the IP header on, or the Ethernet header where there is none.
+ */
+unsigned int hm_carrier_outer_len(const struct hm_link *link)
+{
+	const struct hm_endpoint *ep = rcu_dereference(link->endpoint);
+
+	if (ep && ep->family == AF_PACKET)
+		return ETH_HLEN;
+	return ep && ep->family == AF_INET ? HM_OUTER4 : HM_OUTER6;
+}
+
+/**
  * hm_carrier_xmit() - Send one frame, or a super-packet of frames.
  * @link: where to
  * @skb: stamped frames at skb->data, gso_size set for more than one; consumed

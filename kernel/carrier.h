@@ -29,5 +29,6 @@ bool hm_carrier_is_search(const struct hm_link *link, const struct sk_buff *skb,
 			  unsigned int len);
 
 unsigned int hm_carrier_frame_max(struct hm_link *link);
+unsigned int hm_carrier_outer_len(const struct hm_link *link);
 
 #endif

@@ -23,13 +23,17 @@ void hm_receive(struct hm_device *hm, struct sk_buff *skb);
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 
 /* tx.c: how a packet of frames leaves by a link: claims hop sequences, stamps
- * every header, hands it to the carrier.  Consumes @skb (frames at skb->data);
- * @frame lists its @n frames.  RCU read side, BH disabled.  Returns 0 or the
- * drop reason, counted. */
+ * every header, hands it to the carrier; if the link has a rate, all that when
+ * its queue (qos.c) lets it go.  Consumes @skb (frames at skb->data); @frame
+ * lists its @n frames.  RCU read side, BH disabled.  Returns 0 (sent or waiting)
+ * or the drop reason, counted. */
 struct hm_frame;
 enum hubmesh_drop hm_hop_send(struct hm_link *link, struct sk_buff *skb,
 			      struct hm_frame *frame, unsigned int n,
 			      u16 flow, u8 dsfield);
+/* tx.c: the same for a packet that has waited in the queue of @link and is found
+ * with its frames not listed. */
+enum hubmesh_drop hm_hop_send_waited(struct hm_link *link, struct sk_buff *skb);
 /* tx.c: is @inner, a frame to hub @id with @len readable bytes, one that HOP
  * frames may carry?  Pure. */
 bool hm_is_control_frame(const struct hm_device *hm, const u8 *inner, unsigned int len,

@@ -65,6 +65,7 @@ static int hm_stop(struct net_device *dev)
 	netif_carrier_off(dev);
 	mutex_lock(&hm->lock);
 	hm_trains_flush(hm);
+	hm_links_flush_queues(hm);
 	hm_carrier_close(hm);
 	hm_hubs_drop_held(hm);
 	mutex_unlock(&hm->lock);
@@ -129,6 +130,7 @@ static void hm_dev_uninit(struct net_device *dev)
 	hm_route_abort(hm);
 	hm_hubs_clear(hm);
 	hm_links_clear(hm);
+	hm_rules_replace(hm, NULL);
 	mutex_unlock(&hm->lock);
 	list_del_init(&hm->list);
 }

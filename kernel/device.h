@@ -8,6 +8,7 @@
 #include <linux/siphash.h>
 #include <linux/xarray.h>
 #include <net/gro_cells.h>
+#include "classify.h"
 #include "fdb.h"
 
 /**
@@ -52,6 +53,7 @@
  * @flow_key: secret of the flow hash
  * @trains: per-CPU trains, owned by train.c
  * @train_ns: how long a frame may wait in a train, 0 not at all
+ * @rules: which frames get which class, NULL for none
  */
 struct hm_device {
 	struct net_device *dev;
@@ -85,6 +87,7 @@ struct hm_device {
 	siphash_key_t flow_key;
 	struct hm_trains __percpu *trains;
 	u32 train_ns;
+	struct hm_rules __rcu *rules;
 };
 
 /**

@@ -79,6 +79,34 @@
 #define HM_TRAIN_PAUSE_NS	10000000	/* after a wait that was not */
 #define HM_TRAIN_SLACK_NS	5000	/* sent rather than waited for again */
 
+/* Queues of links (qos.c). */
+#define HM_LINK_RATE_MIN	1000	/* bytes/s: a full frame in 1.5 s */
+#define HM_LINK_RATE_MAX	1000000000000ULL
+#define HM_CLASS_STRICT		7	/* goes first, up to its share */
+#define HM_QUEUE_STRICT_SHARE_DEFAULT 10	/* percent */
+/* Class 0 is the measure; 1 is background (RFC 3662), 5 voice, 6 and 7 control. */
+#define HM_QUEUE_WEIGHTS_DEFAULT { 4, 1, 4, 8, 8, 16, 8, 8 }
+#define HM_QUEUE_WEIGHT_MAX	100
+#define HM_QUEUE_QUANTUM	300	/* bytes a turn per weight: a full frame in 5 turns */
+#define HM_QUEUE_FRAMES_DEFAULT	1000	/* per class; as many as pfifo keeps */
+#define HM_QUEUE_FRAMES_MAX	16384
+#define HM_QUEUE_BYTES_DEFAULT	(2 << 20)	/* per class; 1000 full frames and more */
+#define HM_QUEUE_BYTES_MAX	(64 << 20)
+#define HM_QUEUE_PIECE_MS	1	/* one packet keeps the link no longer than that, */
+#define HM_QUEUE_PIECE_MIN	1600	/* a frame excepted */
+#define HM_QUEUE_PIECE_MAX	65535	/* longest packet there is */
+#define HM_QUEUE_BURST_NS	4000000	/* timers may be so late (HZ 250) without loss of rate */
+#define HM_QUEUE_STRICT_BURST_NS 20000000	/* class 7 comes in bursts; of its share */
+#define HM_QUEUE_TICK_NS	50000	/* the timer runs no more often */
+#define HM_QUEUE_RUN_PACKETS	64	/* sent in one go, as a NAPI poll does */
+/* RFC 8289 section 4.4, and where it leaves its sense. */
+#define HM_CODEL_TARGET_US_DEFAULT 5000
+#define HM_CODEL_TARGET_US_MIN	100
+#define HM_CODEL_TARGET_US_MAX	1000000
+#define HM_CODEL_INTERVAL_US_DEFAULT 100000
+#define HM_CODEL_INTERVAL_US_MIN 1000
+#define HM_CODEL_INTERVAL_US_MAX 10000000
+
 #define HM_HUB_HASH_BITS	10
 
 #endif

@@ -11,7 +11,7 @@
  * carry frames.
  *
  * Removal: the link leaves the table and every next-hop group under hm->lock,
- * its keys are wiped, its probes stopped; readers may still use it until their
+ * its keys are wiped, its probes and its queue stopped; readers may still use it until their
  * rcu_read_unlock().  The next-hop groups put their references after a grace
  * period of their own, the last reference queues the free after another.
  */
@@ -27,6 +27,7 @@
 #include "device.h"
 #include "event.h"
 #include "main.h"
+#include "qos.h"
 
 static void link_free_work(struct work_struct *work)
 {
@@ -35,6 +36,7 @@ static void link_free_work(struct work_struct *work)
 
 	/* No reader is left: the endpoint needs no grace period of its own. */
 	kfree(rcu_dereference_protected(link->endpoint, true));
+	hm_queue_free(link->queue);
 	dst_cache_destroy(&link->dst_cache);
 	free_percpu(link->counters);
 	kfree(link);
@@ -388,6 +390,8 @@ static void apply_numbers(struct hm_link *link, const struct hm_link_config *cfg
 		WRITE_ONCE(link->probe.interval_ms, cfg->probe_ms);
 	if (cfg->set & BIT(HUBMESH_A_LINK_PROBE_MISSES))
 		WRITE_ONCE(link->probe.misses, cfg->probe_misses);
+	if (cfg->set & BIT(HUBMESH_A_LINK_RATE))
+		hm_queue_set_rate(link->queue, cfg->rate);
 }
 
 static int check_numbers(const struct hm_link_config *cfg, struct netlink_ext_ack *extack)
@@ -399,6 +403,10 @@ static int check_numbers(const struct hm_link_config *cfg, struct netlink_ext_ac
 	}
 	if (cfg->set & BIT(HUBMESH_A_LINK_MTU) && cfg->mtu && cfg->mtu < HM_LINK_MTU_MIN) {
 		NL_SET_ERR_MSG(extack, "LINK_MTU: must be 576..65535, or 0 to ask the route");
+		return -ERANGE;
+	}
+	if (cfg->set & BIT(HUBMESH_A_LINK_RATE) && cfg->rate && cfg->rate < HM_LINK_RATE_MIN) {
+		NL_SET_ERR_MSG(extack, "LINK_RATE: at least 1000 bytes per second, or 0 for no limit");
 		return -ERANGE;
 	}
 	return 0;
@@ -415,6 +423,9 @@ static struct hm_link *link_alloc(struct hm_device *hm, u32 index, const u8 *pee
 		goto err_counters;
 	if (dst_cache_init(&link->dst_cache, GFP_KERNEL))
 		goto err_dst;
+	link->queue = hm_queue_new(link);
+	if (!link->queue)
+		goto err_queue;
 	link->hm = hm;
 	link->index = index;
 	ether_addr_copy(link->peer, peer);
@@ -431,6 +442,8 @@ static struct hm_link *link_alloc(struct hm_device *hm, u32 index, const u8 *pee
 	dev_hold(hm->dev);
 	return link;
 
+err_queue:
+	dst_cache_destroy(&link->dst_cache);
 err_dst:
 	free_percpu(link->counters);
 err_counters:
@@ -568,7 +581,9 @@ int hm_link_set(struct hm_link *link, const struct hm_link_config *cfg,
  *
  * Routes that use it go on without it.
  *
- * Context: Process context, link->hm->lock held; waits for the link's probes.
+ * What waits in the link's queue is dropped.
+ *
+ * Context: Process context, link->hm->lock held; waits for the link's timers.
  */
 void hm_link_del(struct hm_link *link)
 {
@@ -580,6 +595,7 @@ void hm_link_del(struct hm_link *link)
 	hm_route_link_gone(hm, link);
 	hm_tables_changed(hm);
 	hm_probe_stop(link);
+	hm_queue_stop(link->queue);
 	hm_keyring_clear(&link->keys);
 	hm_link_put(link);
 }
@@ -597,6 +613,22 @@ void hm_links_clear(struct hm_device *hm)
 
 	xa_for_each(&hm->links, index, link)
 		hm_link_del(link);
+}
+
+/**
+ * hm_links_flush_queues() - Drop what waits for any link
+ * @hm: device that is going down
+ *
+ * Context: Process context, hm->lock held.
+ */
+void hm_links_flush_queues(struct hm_device *hm)
+{
+	struct hm_link *link;
+	unsigned long index;
+
+	lockdep_assert_held(&hm->lock);
+	xa_for_each(&hm->links, index, link)
+		hm_queue_flush(link->queue);
 }
 
 static u64 key_lost(const struct hm_key *key)

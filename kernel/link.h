@@ -10,6 +10,7 @@
 #include "stats.h"
 
 struct hm_device;
+struct hm_queue;
 struct netlink_ext_ack;
 
 /**
@@ -51,6 +52,8 @@ struct hm_endpoint {
  *	(carrier.c) and is not known to get lost (pmtu.c); 0 = not looked at yet
  * @route_max: what fitted the route alone
  * @pmtu: search for what gets through
+ * @queue_in_use: @queue while frames must go through it, else NULL
+ * @queue: where frames wait when the link has a rate, owned by qos.c
  * @probe: liveness state, owned by probe.c
  * @hop_rate: token bucket of HOP frames
  * @lost_before: frames lost under link keys that have been replaced; under the
@@ -78,6 +81,8 @@ struct hm_link {
 	struct dst_cache dst_cache;
 	struct hm_keyring keys;
 	struct hm_counters __percpu *counters;
+	struct hm_queue __rcu *queue_in_use;
+	struct hm_queue *queue;
 	struct {
 		struct timer_list timer;
 		u32 interval_ms, misses;
@@ -106,6 +111,8 @@ void hm_link_put(struct hm_link *link);
 void hm_links_oif_down(struct hm_device *hm, int ifindex);
 void hm_links_oif_up(struct hm_device *hm, int ifindex);
 void hm_links_clear(struct hm_device *hm);
+/* link.c: drop what waits for any link (the interface went down); hm->lock held. */
+void hm_links_flush_queues(struct hm_device *hm);
 /* The underlay is gone: forget routes through it.  hm->lock held, sockets closed. */
 void hm_links_forget_routes(struct hm_device *hm);
 
@@ -119,6 +126,7 @@ void hm_links_forget_routes(struct hm_device *hm);
  * @probe_ms: probe interval
  * @probe_misses: silent intervals until down
  * @mtu: largest outer packet
+ * @rate: bytes of outer packets per second, 0 for no limit
  */
 struct hm_link_config {
 	u32 set;
@@ -126,6 +134,7 @@ struct hm_link_config {
 	u8 peer[HM_HUB_ID_LEN];
 	struct hm_endpoint endpoint;
 	u32 probe_ms, probe_misses, mtu;
+	u64 rate;
 };
 
 /* link.c, hm->lock held */

@@ -105,6 +105,17 @@ static const struct nla_policy fdb_flush_policy[HUBMESH_A_MAX + 1] = {
 	[HUBMESH_A_FDB] = NLA_POLICY_NESTED(hm_nl_fdb_flush_policy),
 };
 
+static const struct nla_policy qos_set_policy[HUBMESH_A_MAX + 1] = {
+	HM_NL_DEVICE,
+	[HUBMESH_A_LINK] = NLA_POLICY_NESTED(hm_nl_link_name_policy),
+	[HUBMESH_A_QOS] = NLA_POLICY_NESTED(hm_nl_qos_policy),
+};
+
+static const struct nla_policy rule_replace_policy[HUBMESH_A_MAX + 1] = {
+	HM_NL_DEVICE,
+	[HUBMESH_A_RULES] = NLA_POLICY_NESTED(hm_nl_rules_policy),
+};
+
 /**
  * hm_nl_refuse() - Complete a refusal
  * @extack: extended ack of the command
@@ -502,6 +513,11 @@ static const struct genl_ops hm_genl_ops[] = {
 	HM_NL_OP(FDB_DEL, fdb_del_policy, .doit = hm_nl_fdb_del, HM_NL_ADMIN),
 	HM_NL_OP(FDB_GET, device_policy, .dumpit = hm_nl_fdb_dump, HM_NL_ADMIN),
 	HM_NL_OP(FDB_FLUSH, fdb_flush_policy, .doit = hm_nl_fdb_flush, HM_NL_ADMIN),
+	HM_NL_OP(QOS_SET, qos_set_policy, .doit = hm_nl_qos_set, HM_NL_ADMIN),
+	HM_NL_OP(QOS_GET, link_policy, .doit = hm_nl_qos_get,
+		 .dumpit = hm_nl_qos_dump, HM_NL_ADMIN),
+	HM_NL_OP(RULE_REPLACE, rule_replace_policy, .doit = hm_nl_rule_replace, HM_NL_ADMIN),
+	HM_NL_OP(RULE_GET, device_policy, .dumpit = hm_nl_rule_dump, HM_NL_ADMIN),
 };
 
 static const struct genl_multicast_group hm_genl_groups[] = {

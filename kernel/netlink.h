@@ -74,6 +74,8 @@ extern const struct nla_policy hm_nl_routes_policy[HUBMESH_A_ROUTES_MAX + 1];
 extern const struct nla_policy hm_nl_fdb_new_policy[HUBMESH_A_FDB_MAX + 1];
 extern const struct nla_policy hm_nl_fdb_del_policy[HUBMESH_A_FDB_MAX + 1];
 extern const struct nla_policy hm_nl_fdb_flush_policy[HUBMESH_A_FDB_MAX + 1];
+extern const struct nla_policy hm_nl_qos_policy[HUBMESH_A_QOS_MAX + 1];
+extern const struct nla_policy hm_nl_rules_policy[HUBMESH_A_RULES_MAX + 1];
 
 int hm_nl_link_new(struct sk_buff *skb, struct genl_info *info);
 int hm_nl_link_set(struct sk_buff *skb, struct genl_info *info);
@@ -93,5 +95,10 @@ int hm_nl_fdb_new(struct sk_buff *skb, struct genl_info *info);
 int hm_nl_fdb_del(struct sk_buff *skb, struct genl_info *info);
 int hm_nl_fdb_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int hm_nl_fdb_flush(struct sk_buff *skb, struct genl_info *info);
+int hm_nl_qos_set(struct sk_buff *skb, struct genl_info *info);
+int hm_nl_qos_get(struct sk_buff *skb, struct genl_info *info);
+int hm_nl_qos_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int hm_nl_rule_replace(struct sk_buff *skb, struct genl_info *info);
+int hm_nl_rule_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif

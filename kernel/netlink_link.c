@@ -5,6 +5,7 @@
  * Between messages and link.c: LINK_NEW, LINK_SET, LINK_DEL, LINK_GET.
  */
 #include "netlink.h"
+#include "qos.h"
 
 static struct netlink_range_validation index_range = { .min = 1, .max = HM_LINK_INDEX_MAX };
 static struct netlink_range_validation remote_index_range = {
@@ -13,6 +14,7 @@ static struct netlink_range_validation remote_index_range = {
 static struct netlink_range_validation port_range = { .min = 1, .max = U16_MAX };
 static struct netlink_range_validation oif_range = { .min = 0, .max = S32_MAX };
 static struct netlink_range_validation mtu_range = { .min = 0, .max = U16_MAX };
+static struct netlink_range_validation rate_range = { .min = 0, .max = HM_LINK_RATE_MAX };
 
 #define HM_NL_LINK_READ_ONLY						\
 	[HUBMESH_A_LINK_STATE] = HM_NL_READ_ONLY,			\
@@ -38,7 +40,8 @@ static struct netlink_range_validation mtu_range = { .min = 0, .max = U16_MAX };
 	[HUBMESH_A_LINK_PROBE_MS] = NLA_POLICY_MAX(NLA_U32, HM_PROBE_MS_MAX), \
 	[HUBMESH_A_LINK_PROBE_MISSES] =					\
 		NLA_POLICY_RANGE(NLA_U32, HM_PROBE_MISSES_MIN, HM_PROBE_MISSES_MAX), \
-	[HUBMESH_A_LINK_MTU] = NLA_POLICY_FULL_RANGE(NLA_U32, &mtu_range)
+	[HUBMESH_A_LINK_MTU] = NLA_POLICY_FULL_RANGE(NLA_U32, &mtu_range), \
+	[HUBMESH_A_LINK_RATE] = NLA_POLICY_FULL_RANGE(NLA_U64, &rate_range)
 
 const struct nla_policy hm_nl_link_new_policy[HUBMESH_A_LINK_MAX + 1] = {
 	HM_NL_LINK_SETTINGS,
@@ -99,6 +102,8 @@ static void read_config(struct hm_link_config *cfg, struct nlattr **tb)
 		cfg->probe_misses = nla_get_u32(tb[HUBMESH_A_LINK_PROBE_MISSES]);
 	if (tb[HUBMESH_A_LINK_MTU])
 		cfg->mtu = nla_get_u32(tb[HUBMESH_A_LINK_MTU]);
+	if (tb[HUBMESH_A_LINK_RATE])
+		cfg->rate = nla_get_u64(tb[HUBMESH_A_LINK_RATE]);
 }
 
 static int put_endpoint(struct sk_buff *skb, const struct hm_endpoint *ep)
@@ -149,6 +154,8 @@ static int put_link_content(struct sk_buff *skb, const struct hm_link *link)
 	    nla_put_u32(skb, HUBMESH_A_LINK_PROBE_MS, READ_ONCE(link->probe.interval_ms)) ||
 	    nla_put_u32(skb, HUBMESH_A_LINK_PROBE_MISSES, READ_ONCE(link->probe.misses)) ||
 	    nla_put_u32(skb, HUBMESH_A_LINK_MTU, READ_ONCE(link->mtu)) ||
+	    nla_put_u64_64bit(skb, HUBMESH_A_LINK_RATE, READ_ONCE(link->queue->rate),
+			      HUBMESH_A_LINK_PAD) ||
 	    put_endpoint(skb, rcu_dereference(link->endpoint)) ||
 	    put_state(skb, link))
 		return -EMSGSIZE;

@@ -42,6 +42,7 @@
 #include "compat.h"
 #include "datapath.h"
 #include "event.h"
+#include "frames.h"
 #include "join.h"
 #include "seal.h"
 
@@ -96,32 +97,14 @@ static void drop_rest(struct hm_batch *batch, struct hm_counters __percpu *owner
 /* Find the frames, every @step bytes.  False if one is not contiguous. */
 static bool list_frames(struct hm_batch *batch, const struct sk_buff *skb, unsigned int step)
 {
-	const struct skb_shared_info *shinfo = skb_shinfo(skb);
-	unsigned int left = skb->len, size = skb_headlen(skb), off = 0, len, i;
-	u8 *base = skb->data;
-	int frag = -1;
+	struct hm_frame_walk walk;
+	unsigned int n = 0;
 
-	for (i = 0; left; i++) {
-		while (off == size) {
-			frag++;
-			base = skb_frag_address_safe(&shinfo->frags[frag]);
-			size = skb_frag_size(&shinfo->frags[frag]);
-			off = 0;
-			if (unlikely(!base))
-				return false;
-		}
-		len = min(step, left);
-		if (size - off < len)
-			return false;
-		batch->frame[i].hdr = (struct hm_hdr *)(base + off);
-		batch->frame[i].len = len;
-		batch->frame[i].why = 0;
-		batch->frame[i].is_paged = frag >= 0;
-		off += len;
-		left -= len;
-	}
-	batch->frames = i;
-	return true;
+	hm_frame_walk_init(&walk, skb, step);
+	while (hm_frame_next(&walk, &batch->frame[n]))
+		n++;
+	batch->frames = n;
+	return !walk.left;
 }
 
 /* Make sure that nobody else sees or changes the packet's memory. */

@@ -32,14 +32,15 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/checksum.h>
-#include <net/dsfield.h>
 #include <net/icmp.h>
 #include <net/ip6_checksum.h>
 #include "carrier.h"
 #include "compat.h"
 #include "datapath.h"
 #include "event.h"
+#include "frames.h"
 #include "main.h"
+#include "qos.h"
 #include "seal.h"
 #include "train.h"
 
@@ -47,7 +48,7 @@
 #define HM_CHUNK_BYTES	PAGE_FRAG_CACHE_MAX_SIZE
 #define HM_SUPER_FRAMES	HM_BATCH_FRAMES	/* and UDP_MAX_SEGMENTS of 6.1 */
 #define HM_SUPER_FRAGS	16
-/* Inner headers that the frame's class and the control port are read from. */
+/* Inner headers that the frame's class without a rule and the control port are read from. */
 #define HM_INNER_LOOK							\
 	((unsigned int)(ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr)))
 
@@ -60,6 +61,7 @@
  * @hdr: header of its frames, counter and hop fields excepted
  * @frame_max: longest frame that fits behind the first hop
  * @flow: flow entropy
+ * @class: class of the inner frame
  * @dsfield: outer DS byte
  */
 struct hm_tx {
@@ -70,7 +72,7 @@ struct hm_tx {
 	struct hm_hdr hdr;
 	u32 frame_max;
 	u16 flow;
-	u8 dsfield;
+	u8 class, dsfield;
 };
 
 static void tx_refuse(struct hm_device *hm, struct hm_counters __percpu *owner,
@@ -122,35 +124,76 @@ static u64 claim_counters(const struct hm_tx *tx, unsigned int n)
 
 /* ---- the hop ---------------------------------------------------------------- */
 
+/* Hop sequences for @n frames under @key.  Return: the first, or 0 and @why. */
+static u64 claim_hop(struct hm_link *link, struct hm_key *key, u8 lane, unsigned int n,
+		     enum hubmesh_drop *why)
+{
+	u64 seq, soft;
+
+	*why = HUBMESH_DROP_TX_NO_LINK_KEY;
+	if (unlikely(!key))
+		return 0;
+	seq = claim_numbers(&key->lanes[lane].hop_seq, n, HM_HOP_SEQ_HARD);
+	*why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
+	if (unlikely(!seq))
+		return 0;
+	soft = min_t(u64, READ_ONCE(link->hm->rekey_frames), HM_HOP_SEQ_SOFT);
+	if (key_wants_successor(key, seq + n - 1, soft))
+		hm_event_link_key(link, key->phase, HUBMESH_EVENT_KEY_NEEDED);
+	return seq;
+}
+
+static enum hubmesh_drop hop_refuse(struct hm_link *link, struct sk_buff *skb,
+				    enum hubmesh_drop why, unsigned int n)
+{
+	hm_drop_count(link->hm, link->counters, why, n);
+	kfree_skb(skb);
+	return why;
+}
+
 enum hubmesh_drop hm_hop_send(struct hm_link *link, struct sk_buff *skb,
 			      struct hm_frame *frame, unsigned int n,
 			      u16 flow, u8 dsfield)
 {
-	struct hm_device *hm = link->hm;
+	struct hm_queue *queue = rcu_dereference(link->queue_in_use);
 	struct hm_key *key = rcu_dereference(link->keys.tx);
 	__be16 remote_index = htons(READ_ONCE(link->remote_index));
 	enum hubmesh_drop why;
 	unsigned int i;
-	u64 seq, soft;
+	u64 seq;
 
-	why = HUBMESH_DROP_TX_NO_LINK_KEY;
-	if (unlikely(!key))
-		goto drop;
-	seq = claim_numbers(&key->lanes[frame->hdr->lane].hop_seq, n, HM_HOP_SEQ_HARD);
-	why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
+	if (unlikely(queue))
+		return hm_queue_take(queue, skb, hm_hdr_class(frame->hdr), n);
+	seq = claim_hop(link, key, frame->hdr->lane, n, &why);
 	if (unlikely(!seq))
-		goto drop;
-	soft = min_t(u64, READ_ONCE(hm->rekey_frames), HM_HOP_SEQ_SOFT);
-	if (key_wants_successor(key, seq + n - 1, soft))
-		hm_event_link_key(link, key->phase, HUBMESH_EVENT_KEY_NEEDED);
+		return hop_refuse(link, skb, why, n);
 	for (i = 0; i < n; i++)
 		hm_hop_stamp(frame[i].hdr, key, remote_index, seq + i);
 	return hm_carrier_xmit(link, skb, flow, dsfield);
+}
 
-drop:
-	hm_drop_count(hm, link->counters, why, n);
-	kfree_skb(skb);
-	return why;
+enum hubmesh_drop hm_hop_send_waited(struct hm_link *link, struct sk_buff *skb)
+{
+	unsigned int n = skb_shinfo(skb)->gso_segs ?: 1;
+	struct hm_key *key = rcu_dereference(link->keys.tx);
+	__be16 remote_index = htons(READ_ONCE(link->remote_index));
+	struct hm_frame_walk walk;
+	enum hubmesh_drop why;
+	struct hm_frame f;
+	u64 seq;
+
+	hm_frame_walk_init(&walk, skb, skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len);
+	/* They were contiguous when they were sealed, and nothing has moved them. */
+	if (WARN_ON_ONCE(!hm_frame_next(&walk, &f)))
+		return hop_refuse(link, skb, HUBMESH_DROP_NO_MEMORY, n);
+	seq = claim_hop(link, key, f.hdr->lane, n, &why);
+	if (unlikely(!seq))
+		return hop_refuse(link, skb, why, n);
+	do {
+		hm_hop_stamp(f.hdr, key, remote_index, seq++);
+	} while (hm_frame_next(&walk, &f));
+	/* All frames of a packet are of one class and flow. */
+	return hm_carrier_xmit(link, skb, ntohs(f.hdr->flow), hm_hdr_class(f.hdr) << 5);
 }
 
 /* Every frame of a packet is sealed (batch->done of everything we send). */
@@ -723,26 +766,7 @@ static enum hubmesh_drop tx_ride_packed(const struct hm_tx *tx, struct sk_buff_h
 	return 0;
 }
 
-/* ---- what a frame is ------------------------------------------------------------ */
-
-/* Class: DSCP class selector, VLAN priority, else what the stack gave it. */
-static u8 inner_class(const struct sk_buff *skb)
-{
-	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
-	unsigned int at = ETH_HLEN;
-	__be16 proto = eth->h_proto;
-
-	if (proto == htons(ETH_P_8021Q) && skb_headlen(skb) >= VLAN_ETH_HLEN) {
-		const struct vlan_ethhdr *veth = (const struct vlan_ethhdr *)skb->data;
-
-		return ntohs(veth->h_vlan_TCI) >> VLAN_PRIO_SHIFT;
-	}
-	if (proto == htons(ETH_P_IP) && skb_headlen(skb) >= at + sizeof(struct iphdr))
-		return ((const struct iphdr *)(skb->data + at))->tos >> 5;
-	if (proto == htons(ETH_P_IPV6) && skb_headlen(skb) >= at + sizeof(struct ipv6hdr))
-		return ipv6_get_dsfield((const struct ipv6hdr *)(skb->data + at)) >> 5;
-	return min_t(u32, skb->priority, 7);
-}
+/* ---- what fits ------------------------------------------------------------ */
 
 static bool inner_fits(const struct sk_buff *skb, unsigned int frame_max)
 {
@@ -812,14 +836,14 @@ static u8 lane_of(u8 class, u16 flow)
 	return class ? HM_LANES_BULK + class : flow & (HM_LANES_BULK - 1);
 }
 
-static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, u8 class)
+static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
 {
 	struct hm_hdr *h = &tx->hdr;
 
 	h->ver_type = HM_WIRE_VERSION << 4 | type;
 	h->hop_ttl = READ_ONCE(tx->hm->ttl);
-	h->class_phase = class << HM_CLASS_SHIFT | tx->key->phase << HM_SEAL_PHASE_SHIFT;
-	h->lane = type == HM_TYPE_HOP ? 0 : lane_of(class, tx->flow);
+	h->class_phase = tx->class << HM_CLASS_SHIFT | tx->key->phase << HM_SEAL_PHASE_SHIFT;
+	h->lane = type == HM_TYPE_HOP ? 0 : lane_of(tx->class, tx->flow);
 	h->link_index = 0;
 	h->flow = htons(tx->flow);
 	memcpy(h->dst, hub->id, HM_HUB_ID_LEN);
@@ -829,21 +853,18 @@ static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type, 
 	h->hop_tag = 0;
 }
 
-/* Everything that follows from what @skb is and where it goes. */
-static void tx_prepare(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
-		       const struct sk_buff *skb)
+/* Everything that follows from what the frame is and where it goes. */
+static void tx_prepare(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
 {
-	u8 class = inner_class(skb);
-
-	tx->dsfield = class << 5;
-	tx_fill_header(tx, hub, type, class);
+	tx->dsfield = tx->class << 5;
+	tx_fill_header(tx, hub, type);
 }
 
 /* Seal and send what fits.  @skb is consumed if @may_take, else left alone. */
 static void tx_seal(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
 		    struct sk_buff *skb, bool may_take)
 {
-	tx_prepare(tx, hub, type, skb);
+	tx_prepare(tx, hub, type);
 	if (!skb_is_gso(skb)) {
 		tx_single(tx, skb, may_take);
 		return;
@@ -926,7 +947,8 @@ static enum hubmesh_drop tx_resolve(struct hm_tx *tx)
 /* The way of the frames is looked up anew: it may have changed while they waited. */
 void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 {
-	struct hm_tx tx = { .hm = hm, .hub = hm_hub_by_id(hm, load->hub_id), .flow = load->flow };
+	struct hm_tx tx = { .hm = hm, .hub = hm_hub_by_id(hm, load->hub_id),
+			    .flow = load->flow, .class = load->class };
 	const struct sk_buff *first = skb_peek(&load->frames);
 	enum hubmesh_drop why = HUBMESH_DROP_TX_NO_HUB;
 	unsigned int per;
@@ -939,7 +961,7 @@ void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 			why = HUBMESH_DROP_TX_MTU;
 	}
 	if (likely(!why))
-		tx_prepare(&tx, tx.hub, HM_TYPE_UNICAST, first);
+		tx_prepare(&tx, tx.hub, HM_TYPE_UNICAST);
 	if (!why && skb_queue_len(&load->frames) == 1) {
 		tx_single(&tx, __skb_dequeue(&load->frames), true);
 		return;
@@ -957,7 +979,8 @@ void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 /* Unicast to a known hub; consumes @skb. */
 static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 {
-	struct hm_tx tx = { .hm = hub->hm, .hub = hub, .flow = flow_of(skb) };
+	struct hm_tx tx = { .hm = hub->hm, .hub = hub, .flow = flow_of(skb),
+			    .class = hm_classify(hub->hm, skb) };
 	enum hubmesh_drop why = tx_resolve(&tx);
 
 	if (unlikely(why == HUBMESH_DROP_TX_NO_SESSION)) {
@@ -976,7 +999,7 @@ static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 		consume_skb(skb);
 		return;
 	}
-	if (can_ride(skb) && hm_train_take(hub, skb, tx.flow))
+	if (can_ride(skb) && hm_train_take(hub, skb, tx.flow, tx.class))
 		return;
 	tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, true);
 }
@@ -984,7 +1007,7 @@ static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 /* Broadcast, multicast, unknown unicast: a copy to every hub with a seal. */
 static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
 {
-	struct hm_tx tx = { .hm = hm, .flow = flow_of(skb) };
+	struct hm_tx tx = { .hm = hm, .flow = flow_of(skb), .class = hm_classify(hm, skb) };
 	unsigned int bucket, copies = 0, beyond = 0;
 	struct hm_hub *hub;
 

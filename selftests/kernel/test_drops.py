@@ -722,6 +722,82 @@ def test_frame_without_ethernet_header_is_refused():
     expect_still_works()
 
 
+def queued_at(rate, **settings):
+    """Hub 1's link to peer 2 gets a rate and @settings for class 0, and one frame is sent on it:
+    what comes now waits."""
+    lab.hub.qos_set(2, {0: settings})
+    lab.hub.link_rate(2, rate)
+    lab.drain()
+    lab.transmit(to(lab[2], b"first"))
+    expect(lab[2].receive(), "the link does not send at all")
+
+
+def queue_is_default():
+    """Without a rate, and what waits sent."""
+    lab.hub.link_rate(2, 0)
+    wait_for("an empty queue", lambda: not any(
+        c["backlog_frames"] for c in lab.hub.qos(2).values()))
+    lab.hub.qos_set(2, {0: dict(limit_frames=1000, limit_bytes=2 << 20, target_us=5000,
+                                interval_us=100000)})
+
+
+@provokes("tx-queue-full")
+def test_frames_beyond_the_limit_of_their_class_are_dropped_and_others_are_not():
+    """One frame in 1.4 s: none leaves while the test looks."""
+    queued_at(1000, limit_frames=4)
+    with drops(tx_queue_full=6):
+        for n in range(10):
+            lab.transmit(to(lab[2], b"%04d" % n + bytes(1300)))
+    expect_equal(lab.hub.qos(2)[0]["drops_full"], 6, "drops of the class")
+    with drops():
+        lab.transmit(to(lab[3], b"another link"))
+        expect(lab[3].receive(), "another link waits")
+    with drops():
+        queue_is_default()
+        got = [lab[2].open_frame(lab[2].receive())[1][16:20] for _ in range(4)]
+    expect_equal(got, [b"%04d" % n for n in range(4)], "frames that waited, in order")
+    expect(lab[2].receive(0.05) is None, "a dropped frame came")
+    expect_still_works()
+
+
+@provokes("tx-codel")
+def test_frames_that_wait_too_long_all_the_time_are_dropped_by_codel():
+    queued_at(40000, target_us=100, interval_us=1000)
+    before = lab.hub.drops()
+    for _ in range(200):
+        lab.transmit(to(lab[2], bytes(1000)))
+    wait_for("an empty queue", lambda: not lab.hub.qos(2)[0]["backlog_frames"], 30)
+    rose = unchanged_but(before, lab.hub.drops())
+    dropped = lab.hub.qos(2)[0]["drops_codel"]
+    expect(dropped > 5, f"CoDel dropped {dropped} of 200")
+    expect_equal(rose, {"tx-codel": dropped}, "drop counters")
+    queue_is_default()
+    with drops():
+        for _ in range(200):
+            lab.transmit(to(lab[2], bytes(1000)))
+    expect_still_works()
+
+
+@provokes("tx-queue-flushed")
+def test_frames_that_wait_when_interface_or_link_goes_are_counted():
+    queued_at(1000)
+    for _ in range(5):
+        lab.transmit(to(lab[2], bytes(1300)))
+    with drops(tx_queue_flushed=5):
+        ip_batch(lab.hub.netns, ["link set mesh0 down"])
+    ip_batch(lab.hub.netns, ["link set mesh0 up"])
+    for _ in range(7):
+        lab.transmit(to(lab[2], bytes(1300)))
+    waiting = lab.hub.qos(2)[0]["backlog_frames"]
+    expect(waiting >= 6, f"{waiting} of 7 wait")
+    with drops(tx_queue_flushed=waiting):
+        lab.hub.link_del(2)
+    lab.link(lab[2])
+    lab[2].hop_seq = 0
+    lab.route()
+    expect_still_works()
+
+
 def test_every_reason_is_provoked_or_excused():
     names = set(uapi.DROP_NAMES.values())
     expect(names, "no reasons found")

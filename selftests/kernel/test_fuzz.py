@@ -57,14 +57,14 @@ def random_nest(rng, depth=0):
 def sensible_nests(rng):
     """A command with nests it takes, about few objects so that they meet each other."""
     hub, index = rng.choice(IDS), rng.randrange(1, 6)
-    cmd = rng.choice(list(requests.COMMANDS))
+    cmd = rng.choice(requests.COMMANDS)
     owner = rng.choice((hub_ref(hub), link_ref(index)))
     length = 44 if owner == hub_ref(hub) else 60
     phase = requests.phase_of(rng.randrange(4))
     body = {
         requests.DEV_SET: [requests.device_nest(attr(rng.randrange(1, 9), random_value(rng)))],
         requests.LINK_NEW: [requests.link(index=index, peer=hub)],
-        requests.LINK_SET: [requests.link_set(attr(rng.randrange(1, 20), random_value(rng)),
+        requests.LINK_SET: [requests.link_set(attr(rng.randrange(1, 23), random_value(rng)),
                                               index=index)],
         requests.LINK_DEL: [link_ref(index)], requests.LINK_GET: [link_ref(index)],
         requests.HUB_NEW: [hub_ref(hub)], requests.HUB_DEL: [hub_ref(hub)],
@@ -76,6 +76,13 @@ def sensible_nests(rng):
             requests.route(rng.choice(IDS), *rng.sample(range(1, 6), rng.randrange(1, 4)),
                            backup=rng.choice((None, 1, 2))) for _ in range(rng.randrange(4))))],
         requests.FDB_NEW: [requests.fdb(b"\0\1\2\3\4" + bytes([rng.randrange(8)]), hub)],
+        requests.QOS_SET: [link_ref(index), requests.qos(*(
+            requests.qos_class(rng.randrange(9), attr(rng.randrange(2, 7), random_value(rng)))
+            for _ in range(rng.randrange(4))))],
+        requests.QOS_GET: [link_ref(index)],
+        requests.RULE_REPLACE: [requests.rules(*(
+            requests.rule(attr(rng.randrange(2, 20), random_value(rng)), cls=rng.randrange(9))
+            for _ in range(rng.randrange(4))))],
         requests.FDB_DEL: [requests.fdb(b"\0\1\2\3\4" + bytes([rng.randrange(8)]))],
     }.get(cmd, [])
     return cmd, b"".join([fuzz_device(rng), *body])
@@ -108,7 +115,8 @@ def mutated(rng, raw):
 def huge(rng):
     """A nest near the 64 KiB an attribute can hold, and many small attributes."""
     kind = rng.choice((uapi.HUBMESH_A_DEVICE, uapi.HUBMESH_A_LINK, uapi.HUBMESH_A_HUB,
-                       uapi.HUBMESH_A_KEY, uapi.HUBMESH_A_ROUTES, uapi.HUBMESH_A_FDB))
+                       uapi.HUBMESH_A_KEY, uapi.HUBMESH_A_ROUTES, uapi.HUBMESH_A_FDB,
+                       uapi.HUBMESH_A_QOS, uapi.HUBMESH_A_RULES))
     one = attr(rng.randrange(1, 8), random_value(rng))
     return fuzz_device(rng) + attr(kind, one * (60000 // len(one)))
 

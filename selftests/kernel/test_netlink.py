@@ -20,9 +20,9 @@ from lib.ktap import expect, expect_equal, quick
 from lib.lab import Lab
 from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, link_ref, material, netns_add,
                       netns_del, run, wait_for)
-from lib.requests import (BEGIN, COMMANDS, COMMIT, DEV_GET, DEV_SET, FDB_DEL, FDB_FLUSH, FDB_GET, FDB_NEW, HUB_DEL,
+from lib.requests import (BEGIN, COMMANDS, COMMIT, DEV_GET, DEV_SET, DUMPS_ONLY, FDB_DEL, FDB_FLUSH, FDB_GET, FDB_NEW, HUB_DEL,
                           HUB_GET, HUB_NEW, KEY_DEL, KEY_SET, KEY_USE, LINK_DEL, LINK_GET, LINK_NEW,
-                          LINK_SET, ME, NAME, OTHER, PEER, ROUTE_GET, ROUTE_REPLACE, WHOLE,
+                          LINK_SET, ME, NAME, OTHER, PEER, QOS_GET, ROUTE_GET, ROUTE_REPLACE, RULE_GET, WHOLE,
                           device_nest, fdb, key, link, link_set, phase_of, route, routes,
                           valid_nests)
 from lib.netlink import (CLONE_NEWNET, Genl, NetlinkError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST,
@@ -120,7 +120,7 @@ def test_device_is_found_by_name_or_index():
 @quick
 def test_every_command_refuses_a_missing_device():
     for cmd in COMMANDS:
-        is_dump = cmd in (ROUTE_GET, FDB_GET)
+        is_dump = cmd in DUMPS_ONLY
         nests = valid_nests(cmd)
         refused(errno.EINVAL, cmd, *nests, name=None, dump=is_dump)
         refused(errno.ENODEV, cmd, *nests, name=attr(uapi.HUBMESH_A_IFNAME, b"nope\0"), dump=is_dump)
@@ -149,11 +149,11 @@ def test_device_of_another_namespace_is_not_found():
 @quick
 def test_every_command_refuses_unknown_attributes_and_missing_nests():
     for cmd in COMMANDS:
-        is_dump = cmd in (ROUTE_GET, FDB_GET)
+        is_dump = cmd in DUMPS_ONLY
         refused(errno.EINVAL, cmd, *valid_nests(cmd), attr(77, u32(1)), dump=is_dump)
-        if valid_nests(cmd) and cmd not in (LINK_GET, HUB_GET):
+        if valid_nests(cmd) and cmd not in (LINK_GET, HUB_GET, QOS_GET):
             refused(errno.EINVAL, cmd)
-    for cmd in (LINK_GET, HUB_GET):
+    for cmd in (LINK_GET, HUB_GET, QOS_GET):
         refused(errno.EINVAL, cmd)
 
 
@@ -420,7 +420,7 @@ def test_keys_cannot_be_read_back_by_any_command():
     for cmd in COMMANDS:
         for args in ({"dump": True}, {}):
             for attrs in ([NAME], [NAME, hub_ref(PEER)], [NAME, link_ref(5)], []):
-                if cmd in (DEV_GET, LINK_GET, HUB_GET, ROUTE_GET, FDB_GET):
+                if cmd in (DEV_GET, LINK_GET, HUB_GET, ROUTE_GET, FDB_GET, QOS_GET, RULE_GET):
                     try:
                         seen += [body for _, body in genl.request(cmd, attrs, **args)]
                     except NetlinkError:

@@ -35,6 +35,13 @@
  *   HUBMESH_A_FDB      nest         FDB_NEW/DEL/GET/FLUSH, events
  *     HUBMESH_A_FDB_*
  *   HUBMESH_A_EVENT    u32          enum hubmesh_event, in notifications
+ *   HUBMESH_A_QOS      nest         QOS_SET, QOS_GET (with HUBMESH_A_LINK{INDEX})
+ *     HUBMESH_A_QOS_STRICT_SHARE  u8
+ *     HUBMESH_A_QOS_CLASS         nest, repeated
+ *       HUBMESH_A_CLASS_*
+ *   HUBMESH_A_RULES    nest         RULE_REPLACE, RULE_GET
+ *     HUBMESH_A_RULES_RULE        nest, repeated, at most HUBMESH_RULES_MAX
+ *       HUBMESH_A_RULE_*
  */
 #ifndef _UAPI_LINUX_HUBMESH_H
 #define _UAPI_LINUX_HUBMESH_H
@@ -47,6 +54,7 @@
 #define HUBMESH_LINKS_MAX	65535	/* per device, the index is 16 bits */
 #define HUBMESH_HUBS_MAX	16384	/* per device */
 #define HUBMESH_FDB_MAX		32768	/* per device */
+#define HUBMESH_RULES_MAX	64	/* classification rules per device */
 
 /**
  * enum hubmesh_cmd - commands of the family
@@ -70,6 +78,10 @@
  * @HUBMESH_CMD_FDB_GET: dump: the fdb
  * @HUBMESH_CMD_FDB_FLUSH: remove learned entries, of one hub or all
  * @HUBMESH_CMD_EVENT: notification on the group "events"
+ * @HUBMESH_CMD_QOS_SET: change how a link queues its classes
+ * @HUBMESH_CMD_QOS_GET: do, dump: queues of links, settings and statistics
+ * @HUBMESH_CMD_RULE_REPLACE: replace all classification rules as one
+ * @HUBMESH_CMD_RULE_GET: dump: the classification rules, in order
  * @__HUBMESH_CMD_MAX: one above the last command
  */
 enum hubmesh_cmd {
@@ -93,6 +105,10 @@ enum hubmesh_cmd {
 	HUBMESH_CMD_FDB_GET,
 	HUBMESH_CMD_FDB_FLUSH,
 	HUBMESH_CMD_EVENT,
+	HUBMESH_CMD_QOS_SET,
+	HUBMESH_CMD_QOS_GET,
+	HUBMESH_CMD_RULE_REPLACE,
+	HUBMESH_CMD_RULE_GET,
 	__HUBMESH_CMD_MAX,
 };
 #define HUBMESH_CMD_MAX (__HUBMESH_CMD_MAX - 1)
@@ -109,6 +125,8 @@ enum hubmesh_attr {
 	HUBMESH_A_FDB,
 	HUBMESH_A_EVENT,
 	HUBMESH_A_PAD,
+	HUBMESH_A_QOS,
+	HUBMESH_A_RULES,
 	__HUBMESH_A_MAX,
 };
 #define HUBMESH_A_MAX (__HUBMESH_A_MAX - 1)
@@ -179,6 +197,8 @@ enum hubmesh_device_attr {
  *	yet; a change is told by HUBMESH_EVENT_LINK (read only)
  * @HUBMESH_A_LINK_REMOTE_LLADDR: binary(6), Ethernet address of the other end on the
  *	segment of LINK_OIF, instead of REMOTE4 or REMOTE6: frames ride on Ethernet
+ * @HUBMESH_A_LINK_RATE: u64, bytes of outer IP packets sent per second, at least
+ *	1000; 0 for no limit and no queue
  * @__HUBMESH_A_LINK_MAX: one above the last attribute
  */
 enum hubmesh_link_attr {
@@ -205,6 +225,7 @@ enum hubmesh_link_attr {
 	HUBMESH_A_LINK_PAD,
 	HUBMESH_A_LINK_FRAME_MAX,
 	HUBMESH_A_LINK_REMOTE_LLADDR,
+	HUBMESH_A_LINK_RATE,
 	__HUBMESH_A_LINK_MAX,
 };
 #define HUBMESH_A_LINK_MAX (__HUBMESH_A_LINK_MAX - 1)
@@ -379,6 +400,129 @@ enum hubmesh_event {
 	HUBMESH_EVENT_FDB_DEL,
 };
 
+/**
+ * enum hubmesh_qos_attr - inside HUBMESH_A_QOS
+ * @HUBMESH_A_QOS_UNSPEC: no attribute
+ * @HUBMESH_A_QOS_STRICT_SHARE: u8, percent of the rate that class 7 has before all
+ *	others, 0..100
+ * @HUBMESH_A_QOS_CLASS: nest of HUBMESH_A_CLASS_*, one for each class
+ * @__HUBMESH_A_QOS_MAX: one above the last attribute
+ */
+enum hubmesh_qos_attr {
+	HUBMESH_A_QOS_UNSPEC,
+	HUBMESH_A_QOS_STRICT_SHARE,
+	HUBMESH_A_QOS_CLASS,
+	__HUBMESH_A_QOS_MAX,
+};
+#define HUBMESH_A_QOS_MAX (__HUBMESH_A_QOS_MAX - 1)
+
+/**
+ * enum hubmesh_class_attr - inside HUBMESH_A_QOS_CLASS
+ * @HUBMESH_A_CLASS_UNSPEC: no attribute
+ * @HUBMESH_A_CLASS_NUMBER: u8, 0..7
+ * @HUBMESH_A_CLASS_WEIGHT: u8, share of the rate against the other classes, 1..100
+ * @HUBMESH_A_CLASS_LIMIT_FRAMES: u32, frames that may wait, 1..16384
+ * @HUBMESH_A_CLASS_LIMIT_BYTES: u32, bytes that may wait, 1..67108864
+ * @HUBMESH_A_CLASS_TARGET_US: u32, CoDel: standing delay that is tolerated, 100..1000000
+ * @HUBMESH_A_CLASS_INTERVAL_US: u32, CoDel: for how long, 1000..10000000
+ * @HUBMESH_A_CLASS_SENT_FRAMES: u64, left the queue for the underlay (read only)
+ * @HUBMESH_A_CLASS_SENT_BYTES: u64, their bytes (read only)
+ * @HUBMESH_A_CLASS_DROPS_FULL: u64, frames that found the queue full (read only)
+ * @HUBMESH_A_CLASS_DROPS_CODEL: u64, frames CoDel dropped (read only)
+ * @HUBMESH_A_CLASS_DROPS_FLUSHED: u64, frames that waited when the interface went
+ *	down (read only)
+ * @HUBMESH_A_CLASS_BACKLOG_FRAMES: u32, frames that wait (read only)
+ * @HUBMESH_A_CLASS_BACKLOG_BYTES: u32, their bytes (read only)
+ * @HUBMESH_A_CLASS_SOJOURN_US: u32, age of the oldest that waits, 0 for none (read only)
+ * @HUBMESH_A_CLASS_SOJOURN_PEAK_US: u32, longest wait of any sent or dropped by CoDel
+ *	(read only)
+ * @HUBMESH_A_CLASS_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_CLASS_MAX: one above the last attribute
+ */
+enum hubmesh_class_attr {
+	HUBMESH_A_CLASS_UNSPEC,
+	HUBMESH_A_CLASS_NUMBER,
+	HUBMESH_A_CLASS_WEIGHT,
+	HUBMESH_A_CLASS_LIMIT_FRAMES,
+	HUBMESH_A_CLASS_LIMIT_BYTES,
+	HUBMESH_A_CLASS_TARGET_US,
+	HUBMESH_A_CLASS_INTERVAL_US,
+	HUBMESH_A_CLASS_SENT_FRAMES,
+	HUBMESH_A_CLASS_SENT_BYTES,
+	HUBMESH_A_CLASS_DROPS_FULL,
+	HUBMESH_A_CLASS_DROPS_CODEL,
+	HUBMESH_A_CLASS_DROPS_FLUSHED,
+	HUBMESH_A_CLASS_BACKLOG_FRAMES,
+	HUBMESH_A_CLASS_BACKLOG_BYTES,
+	HUBMESH_A_CLASS_SOJOURN_US,
+	HUBMESH_A_CLASS_SOJOURN_PEAK_US,
+	HUBMESH_A_CLASS_PAD,
+	__HUBMESH_A_CLASS_MAX,
+};
+#define HUBMESH_A_CLASS_MAX (__HUBMESH_A_CLASS_MAX - 1)
+
+enum hubmesh_rules_attr {
+	HUBMESH_A_RULES_UNSPEC,
+	HUBMESH_A_RULES_RULE,
+	__HUBMESH_A_RULES_MAX,
+};
+#define HUBMESH_A_RULES_MAX (__HUBMESH_A_RULES_MAX - 1)
+
+/**
+ * enum hubmesh_rule_attr - inside HUBMESH_A_RULES_RULE
+ *
+ * A rule hits a frame that has everything the rule names; the first hit gives
+ * the class.
+ *
+ * @HUBMESH_A_RULE_UNSPEC: no attribute
+ * @HUBMESH_A_RULE_CLASS: u8, 0..7, the class it gives; the only one required
+ * @HUBMESH_A_RULE_ETHERTYPE: u16, behind VLAN tags, host order, at least 0x600
+ * @HUBMESH_A_RULE_VLAN_ID: u16, 0..4094, of the outer VLAN tag
+ * @HUBMESH_A_RULE_VLAN_PCP: u8, 0..7, of the outer VLAN tag
+ * @HUBMESH_A_RULE_DSCP: u8, 0..63
+ * @HUBMESH_A_RULE_PROTOCOL: u8, IPv4 protocol, or the IPv6 next header as it stands in
+ *	the fixed header
+ * @HUBMESH_A_RULE_SRC4: in_addr, source prefix
+ * @HUBMESH_A_RULE_SRC6: in6_addr, source prefix
+ * @HUBMESH_A_RULE_SRC_PREFIX: u8, bits of it that count; all unless given
+ * @HUBMESH_A_RULE_DST4: in_addr, destination prefix
+ * @HUBMESH_A_RULE_DST6: in6_addr, destination prefix
+ * @HUBMESH_A_RULE_DST_PREFIX: u8, as SRC_PREFIX
+ * @HUBMESH_A_RULE_SPORT: u16, lowest source port of TCP, UDP, UDP-Lite, SCTP or DCCP,
+ *	host order; fragments behind the first have no ports
+ * @HUBMESH_A_RULE_SPORT_LAST: u16, highest source port; SPORT unless given
+ * @HUBMESH_A_RULE_DPORT: u16, as SPORT
+ * @HUBMESH_A_RULE_DPORT_LAST: u16, as SPORT_LAST
+ * @HUBMESH_A_RULE_MARK: u32, mark of the packet
+ * @HUBMESH_A_RULE_MARK_MASK: u32, its bits that count; all unless given
+ * @HUBMESH_A_RULE_PRIORITY: u32, priority the stack gave the packet (SO_PRIORITY)
+ * @__HUBMESH_A_RULE_MAX: one above the last attribute
+ */
+enum hubmesh_rule_attr {
+	HUBMESH_A_RULE_UNSPEC,
+	HUBMESH_A_RULE_CLASS,
+	HUBMESH_A_RULE_ETHERTYPE,
+	HUBMESH_A_RULE_VLAN_ID,
+	HUBMESH_A_RULE_VLAN_PCP,
+	HUBMESH_A_RULE_DSCP,
+	HUBMESH_A_RULE_PROTOCOL,
+	HUBMESH_A_RULE_SRC4,
+	HUBMESH_A_RULE_SRC6,
+	HUBMESH_A_RULE_SRC_PREFIX,
+	HUBMESH_A_RULE_DST4,
+	HUBMESH_A_RULE_DST6,
+	HUBMESH_A_RULE_DST_PREFIX,
+	HUBMESH_A_RULE_SPORT,
+	HUBMESH_A_RULE_SPORT_LAST,
+	HUBMESH_A_RULE_DPORT,
+	HUBMESH_A_RULE_DPORT_LAST,
+	HUBMESH_A_RULE_MARK,
+	HUBMESH_A_RULE_MARK_MASK,
+	HUBMESH_A_RULE_PRIORITY,
+	__HUBMESH_A_RULE_MAX,
+};
+#define HUBMESH_A_RULE_MAX (__HUBMESH_A_RULE_MAX - 1)
+
 /*
  * HUBMESH_DROP_REASONS(X) lists X(NAME, "name", "explanation") once for the
  * kernel, ethtool, meshctl and the tests.
@@ -419,7 +563,10 @@ enum hubmesh_event {
 	X(TX_MALFORMED, "tx-malformed", "frame from the stack cannot be parsed") \
 	X(TX_UNDERLAY, "tx-underlay", "underlay refused the packet")	\
 	X(CRYPTO, "crypto", "cipher failed for a reason other than authentication") \
-	X(NO_MEMORY, "no-memory", "allocation failed")
+	X(NO_MEMORY, "no-memory", "allocation failed")			\
+	X(TX_QUEUE_FULL, "tx-queue-full", "the class had its limit waiting for the link") \
+	X(TX_CODEL, "tx-codel", "waited too long for the link (CoDel)")	\
+	X(TX_QUEUE_FLUSHED, "tx-queue-flushed", "link or interface went away while it waited")
 
 #define HUBMESH_DROP_ENUM(name, str, doc) HUBMESH_DROP_##name,
 

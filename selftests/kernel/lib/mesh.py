@@ -226,6 +226,37 @@ class Hub:
             attr(uapi.HUBMESH_A_ROUTES_GENERATION, u64(generation)),
             attr(uapi.HUBMESH_A_ROUTES_FLAGS, u32(flags)), *nests]))
 
+    # queues
+
+    def link_set(self, index, *fields):
+        self.request(uapi.HUBMESH_CMD_LINK_SET, attr(uapi.HUBMESH_A_LINK, [
+            attr(uapi.HUBMESH_A_LINK_INDEX, u32(index)), *fields]))
+
+    def link_rate(self, index, bytes_per_s):
+        self.link_set(index, attr(uapi.HUBMESH_A_LINK_RATE, u64(bytes_per_s)))
+
+    def qos_set(self, index, classes=None, strict_share=None):
+        """@classes: {number: {setting: value}}, named as in enum hubmesh_class_attr."""
+        fields = [] if strict_share is None else [
+            attr(uapi.HUBMESH_A_QOS_STRICT_SHARE, u8(strict_share))]
+        for number_, settings in (classes or {}).items():
+            fields.append(attr(uapi.HUBMESH_A_QOS_CLASS, [
+                attr(uapi.HUBMESH_A_CLASS_NUMBER, u8(number_)),
+                *(attr(getattr(uapi, f"HUBMESH_A_CLASS_{name.upper()}"),
+                       u8(value) if name == "weight" else u32(value))
+                  for name, value in settings.items())]))
+        self.request(uapi.HUBMESH_CMD_QOS_SET, link_ref(index), attr(uapi.HUBMESH_A_QOS, fields))
+
+    def qos(self, index):
+        """{class: {name: number}} of a link's queue, names as weight, sent_bytes, ..."""
+        reply = self.request(uapi.HUBMESH_CMD_QOS_GET, link_ref(index))
+        return class_reports(reply[0][1])
+
+    def rules_replace(self, *rules):
+        """@rules: lists of attributes HUBMESH_A_RULE_*."""
+        self.request(uapi.HUBMESH_CMD_RULE_REPLACE, attr(uapi.HUBMESH_A_RULES, [
+            attr(uapi.HUBMESH_A_RULES_RULE, rule) for rule in rules]))
+
     # reading
 
     def device(self):
@@ -270,6 +301,21 @@ def device(netns, name):
     """What `ip link` knows of an interface."""
     import json
     return json.loads(run(f"ip -n {netns} -j link show {name}"))[0]
+
+
+CLASS_NAMES = {getattr(uapi, name): name[len("HUBMESH_A_CLASS_"):].lower() for name in vars(uapi)
+               if name.startswith("HUBMESH_A_CLASS_")
+               and not name.endswith(("_UNSPEC", "_PAD", "_MAX"))}
+
+
+def class_reports(body):
+    """{class: {name: number}} of a QOS_GET message."""
+    found = {}
+    for kind, nest in parse(as_dict(body)[uapi.HUBMESH_A_QOS]):
+        if kind == uapi.HUBMESH_A_QOS_CLASS:
+            fields = {CLASS_NAMES[k]: number(v) for k, v in parse(nest) if k in CLASS_NAMES}
+            found[fields.pop("number")] = fields
+    return found
 
 
 def link_ref(index):

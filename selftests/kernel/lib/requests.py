@@ -72,8 +72,31 @@ KEY_SET, KEY_USE, KEY_DEL = (getattr(uapi, f"HUBMESH_CMD_KEY_{n}") for n in ("SE
 ROUTE_REPLACE, ROUTE_GET = uapi.HUBMESH_CMD_ROUTE_REPLACE, uapi.HUBMESH_CMD_ROUTE_GET
 FDB_NEW, FDB_DEL, FDB_GET, FDB_FLUSH = (getattr(uapi, f"HUBMESH_CMD_FDB_{n}")
                                         for n in ("NEW", "DEL", "GET", "FLUSH"))
-COMMANDS = range(DEV_GET, uapi.HUBMESH_CMD_EVENT)
+QOS_SET, QOS_GET = uapi.HUBMESH_CMD_QOS_SET, uapi.HUBMESH_CMD_QOS_GET
+RULE_REPLACE, RULE_GET = uapi.HUBMESH_CMD_RULE_REPLACE, uapi.HUBMESH_CMD_RULE_GET
+COMMANDS = [cmd for cmd in range(1, uapi.HUBMESH_CMD_MAX + 1) if cmd != uapi.HUBMESH_CMD_EVENT]
+DUMPS_ONLY = (ROUTE_GET, FDB_GET, RULE_GET)
 
+
+
+def qos(*fields):
+    return attr(uapi.HUBMESH_A_QOS, list(fields))
+
+
+def qos_class(number=0, *more):
+    """Nest of one class; None leaves its number out."""
+    fields = [attr(uapi.HUBMESH_A_CLASS_NUMBER, u8(number))] if number is not None else []
+    return attr(uapi.HUBMESH_A_QOS_CLASS, fields + list(more))
+
+
+def rules(*entries):
+    return attr(uapi.HUBMESH_A_RULES, list(entries))
+
+
+def rule(*fields, cls=1):
+    """Nest of one rule; None leaves its class out."""
+    head = [attr(uapi.HUBMESH_A_RULE_CLASS, u8(cls))] if cls is not None else []
+    return attr(uapi.HUBMESH_A_RULES_RULE, head + list(fields))
 
 
 def device_nest(*fields):
@@ -88,4 +111,5 @@ def valid_nests(cmd):
             HUB_NEW: [owner], HUB_DEL: [owner], HUB_GET: [owner], KEY_SET: [owner, key()],
             KEY_USE: [owner, which], KEY_DEL: [owner, which],
             ROUTE_REPLACE: [routes(1, WHOLE)], FDB_NEW: [fdb(OTHER, PEER)],
-            FDB_DEL: [fdb(OTHER)]}.get(cmd, [])
+            FDB_DEL: [fdb(OTHER)], QOS_SET: [link_ref(5), qos(qos_class())],
+            QOS_GET: [link_ref(5)], RULE_REPLACE: [rules(rule())]}.get(cmd, [])
