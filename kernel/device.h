@@ -51,6 +51,10 @@
  * @flow_key: secret of the flow hash
  * @trains: per-CPU trains, owned by train.c
  * @train_ns: how long a frame may wait in a train, 0 not at all
+ * @storm: limits of what is flooded from here
+ * @filter: rule set in force, or NULL for none; changes under @lock
+ * @pending_filter: rule set of the unfinished transaction, owned by filter.c
+ * @filter_generation: of the rule set in force
  */
 struct hm_device {
 	struct net_device *dev;
@@ -83,6 +87,10 @@ struct hm_device {
 	siphash_key_t flow_key;
 	struct hm_trains __percpu *trains;
 	u32 train_ns;
+	struct hm_storm storm;
+	struct hm_filter __rcu *filter;
+	struct hm_filter *pending_filter;
+	u64 filter_generation;
 };
 
 /**
@@ -111,6 +119,7 @@ bool hm_dev_is_hubmesh(const struct net_device *dev);
  * @fdb_age_ms: new age limit of learned entries
  * @rekey_frames: new soft limit of a key
  * @hop_rate_pps: new limit of HOP frames
+ * @storm_pps: new limits of what is flooded
  */
 struct hm_device_config {
 	u32 set;
@@ -120,6 +129,7 @@ struct hm_device_config {
 	u32 fdb_age_ms;
 	u64 rekey_frames;
 	u32 hop_rate_pps;
+	u32 storm_pps[HM_STORM_KINDS];
 };
 
 int hm_device_configure(struct hm_device *hm, const struct hm_device_config *cfg,

@@ -67,6 +67,7 @@ static void unload(struct hm_train *train, struct hm_train_load *out)
 {
 	memcpy(out->hub_id, train->load.hub_id, HM_HUB_ID_LEN);
 	out->flow = train->load.flow;
+	out->zone = train->load.zone;
 	skb_queue_splice_init(&train->load.frames, &out->frames);
 }
 
@@ -91,17 +92,18 @@ static bool is_worth_waiting(struct hm_train *train, u16 flow, u64 now, u32 wind
 }
 
 static bool may_ride(const struct hm_train *train, const struct hm_hub *hub,
-		     const struct sk_buff *skb, u16 flow)
+		     const struct sk_buff *skb, u16 flow, __be16 zone)
 {
-	return train->load.flow == flow && skb->len <= train->len &&
+	return train->load.flow == flow && train->load.zone == zone && skb->len <= train->len &&
 	       ether_addr_equal(train->load.hub_id, hub->id);
 }
 
 static void start(struct hm_trains *trains, struct hm_train *train, const struct hm_hub *hub,
-		  const struct sk_buff *skb, u16 flow, u64 now, u32 hold_ns)
+		  const struct sk_buff *skb, u16 flow, __be16 zone, u64 now, u32 hold_ns)
 {
 	ether_addr_copy(train->load.hub_id, hub->id);
 	train->load.flow = flow;
+	train->load.zone = zone;
 	train->len = skb->len;
 	train->started_ns = now;
 	if (trains->is_armed)
@@ -125,13 +127,14 @@ static bool is_full(const struct hm_train *train)
  * @hub: where it goes; has a seal key and a next hop, and the frame fits
  * @skb: inner frame; taken if the return value is true
  * @flow: its flow entropy
+ * @zone: its zone; frames of several zones never share a packet
  *
  * Frames of the flow that must not be overtaken are sent before it returns.
  *
  * Context: RCU read side, BH disabled.
  * Return: true if @skb is the train's; false if the caller sends it now.
  */
-bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow)
+bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow, __be16 zone)
 {
 	struct hm_trains *trains = this_cpu_ptr(hub->hm->trains);
 	struct hm_train *train = &trains->train[flow % HM_TRAINS];
@@ -145,7 +148,7 @@ bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow)
 	load_init(&before);
 	load_init(&after);
 	spin_lock(&trains->lock);
-	if (is_loaded(&train->load) && (!may_wait || !may_ride(train, hub, skb, flow)))
+	if (is_loaded(&train->load) && (!may_wait || !may_ride(train, hub, skb, flow, zone)))
 		unload(train, &before);
 	if (may_wait) {
 		now = local_clock();
@@ -153,7 +156,7 @@ bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow)
 	}
 	if (may_wait) {
 		if (!is_loaded(&train->load))
-			start(trains, train, hub, skb, flow, now, hold_ns);
+			start(trains, train, hub, skb, flow, zone, now, hold_ns);
 		skb_dst_drop(skb);	/* may not be counted; nobody needs it any more */
 		__skb_queue_tail(&train->load.frames, skb);
 		if (is_full(train))

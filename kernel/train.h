@@ -15,11 +15,13 @@ struct hm_hub;
  *	shorter
  * @hub_id: hub they go to
  * @flow: their flow entropy
+ * @zone: their zone
  */
 struct hm_train_load {
 	struct sk_buff_head frames;
 	u8 hub_id[HM_HUB_ID_LEN];
 	u16 flow;
+	__be16 zone;
 };
 
 /**
@@ -62,6 +64,6 @@ struct hm_trains {
 int hm_trains_init(struct hm_device *hm);
 void hm_trains_fini(struct hm_device *hm);
 void hm_trains_flush(struct hm_device *hm);
-bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow);
+bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow, __be16 zone);
 
 #endif
