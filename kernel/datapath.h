@@ -54,8 +54,10 @@ void hm_probe_restart(struct hm_link *link);	/* settings or keys changed; proces
 void hm_probe_stop(struct hm_link *link);	/* process context, waits */
 /* probe.c: an authentic frame came in on @link.  RCU, BH disabled. */
 void hm_probe_alive(struct hm_link *link);
-/* probe.c: @probe was opened from the link's peer.  BH disabled. */
-void hm_probe_received(struct hm_link *link, const struct hm_probe *probe);
+/* probe.c: @probe, padded or not, was opened from the link's peer.  BH disabled. */
+void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool is_padded);
+/* probe.c: the link leads elsewhere: what was measured does not count any more. */
+void hm_probe_forget(struct hm_link *link);
 
 /* selftest.c: run at insmod in builds with HUBMESH_SELFTEST; 0 or -errno. */
 int hm_selftest_run(void);

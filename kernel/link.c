@@ -501,6 +501,8 @@ int hm_link_set(struct hm_link *link, const struct hm_link_config *cfg,
 		dst_cache_reset(&link->dst_cache);
 		kfree(old);
 	}
+	if (config_changes_endpoint(cfg) || cfg->set & BIT(HUBMESH_A_LINK_REMOTE_INDEX))
+		hm_probe_forget(link);
 	apply_numbers(link, cfg);
 	if (cfg->set & (BIT(HUBMESH_A_LINK_PROBE_MS) | BIT(HUBMESH_A_LINK_PROBE_MISSES)))
 		hm_probe_restart(link);

@@ -6,6 +6,7 @@
 #include <linux/in6.h>
 #include "bucket.h"
 #include "key.h"
+#include "pmtu.h"
 #include "stats.h"
 
 struct hm_device;
@@ -44,8 +45,10 @@ struct hm_endpoint {
  * @state: enum hubmesh_link_state; READ_ONCE on the fast path
  * @state_lock: orders changes of @state with their events; any context
  * @mtu: largest outer IP packet, 0 = ask the route
- * @frame_max: largest frame that fitted the route when last looked at
- *	(carrier.c); 0 = not looked at yet
+ * @frame_max: largest frame to send: what fitted the route when last looked at
+ *	(carrier.c) and is not known to get lost (pmtu.c); 0 = not looked at yet
+ * @route_max: what fitted the route alone
+ * @pmtu: search for what gets through
  * @probe: liveness state, owned by probe.c
  * @hop_rate: token bucket of HOP frames
  * @lost_before: frames lost under link keys that have been replaced; under the
@@ -67,7 +70,8 @@ struct hm_link {
 	u8 state;
 	spinlock_t state_lock;
 	u32 mtu;
-	u32 frame_max;
+	u32 frame_max, route_max;
+	struct hm_pmtu pmtu;
 	struct hm_endpoint __rcu *endpoint;
 	struct dst_cache dst_cache;
 	struct hm_keyring keys;

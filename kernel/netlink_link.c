@@ -21,7 +21,8 @@ static struct netlink_range_validation mtu_range = { .min = 0, .max = U16_MAX };
 	[HUBMESH_A_LINK_STATS] = HM_NL_READ_ONLY,			\
 	[HUBMESH_A_LINK_TX_PHASE] = HM_NL_READ_ONLY,			\
 	[HUBMESH_A_LINK_RX_PHASES] = HM_NL_READ_ONLY,			\
-	[HUBMESH_A_LINK_LOST] = HM_NL_READ_ONLY
+	[HUBMESH_A_LINK_LOST] = HM_NL_READ_ONLY,			\
+	[HUBMESH_A_LINK_FRAME_MAX] = HM_NL_READ_ONLY
 
 #define HM_NL_LINK_SETTINGS						\
 	[HUBMESH_A_LINK_INDEX] = NLA_POLICY_FULL_RANGE(NLA_U32, &index_range), \
@@ -124,6 +125,7 @@ static int put_state(struct sk_buff *skb, const struct hm_link *link)
 	    nla_put_u32(skb, HUBMESH_A_LINK_JITTER_US, READ_ONCE(link->probe.jitter_us)) ||
 	    (tx_phase >= 0 && nla_put_u8(skb, HUBMESH_A_LINK_TX_PHASE, tx_phase)) ||
 	    nla_put_u8(skb, HUBMESH_A_LINK_RX_PHASES, hm_keyring_rx_phases(&link->keys)) ||
+	    nla_put_u32(skb, HUBMESH_A_LINK_FRAME_MAX, READ_ONCE(link->frame_max)) ||
 	    nla_put_u64_64bit(skb, HUBMESH_A_LINK_LOST, hm_link_lost(link),
 			      HUBMESH_A_LINK_PAD) ||
 	    hm_nl_put_stats(skb, HUBMESH_A_LINK_STATS, link->counters))

@@ -678,8 +678,9 @@ static void accept_probe(struct hm_batch *batch)
 	struct hm_frame *f = &batch->frame[0];
 
 	if (likely(is_link_frame_new(batch))) {
-		if (likely(hm_sealed_len(f) == sizeof(struct hm_probe)))
-			hm_probe_received(batch->link, (const void *)hm_sealed_part(f));
+		if (likely(hm_sealed_len(f) >= sizeof(struct hm_probe)))
+			hm_probe_received(batch->link, (const void *)hm_sealed_part(f),
+					  hm_sealed_len(f) > sizeof(struct hm_probe));
 		else
 			hm_drop_count(batch->hm, batch->link->counters, HUBMESH_DROP_RX_PROBE, 1);
 	}

@@ -59,6 +59,7 @@
  * @remote: peer's address, with its data port
  * @keys: link key phases
  * @quality: liveness and cost
+ * @frame_max: longest frame that gets through, 0 = not known
  * @is_announced: was usable when routes and record last took note
  * @reported_down: the kernel says so
  * @grace_until: the link goes then, for want of a session; NEVER
@@ -75,6 +76,7 @@ struct path {
 	struct endpoint local, remote;
 	struct keyring keys;
 	struct link_quality quality;
+	uint32_t frame_max;
 	bool is_announced, reported_down;
 	uint64_t grace_until, rekey_at;
 };
@@ -213,6 +215,8 @@ uint64_t paths_deadline(const struct hub *hub);
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
+/** seals_try_offers() - Routes changed: first seal keys may have waited for one. */
+void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
 int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,

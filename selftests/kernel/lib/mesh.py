@@ -11,6 +11,7 @@ import time
 
 from . import uapi
 from .netlink import CLONE_NEWNET, Genl, attr, inside, libc, mac, number, parse, as_dict, u8, u16, u32, u64
+from .pace import scaled
 
 GCM = uapi.HUBMESH_CIPHER_AES_256_GCM
 CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
@@ -18,7 +19,7 @@ CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
 
 # Seconds a command may take.  None where the clock leaps (scripts/vm --deterministic):
 # there scripts/vm ends a run that hangs.
-run_timeout_s = 60
+run_timeout_s = scaled(60)
 
 
 def run(command, check=True, timeout=0, **kw):
@@ -91,13 +92,13 @@ def insert_module(path):
 
 def wait_for(what, condition, seconds=10.0, step=0.02):
     """Wait until condition() is true and return its value; raise after the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + scaled(seconds)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s for: {what}")
+            raise TimeoutError(f"waited {scaled(seconds)} s for: {what}")
         time.sleep(step)
 
 
@@ -118,6 +119,7 @@ class Hub:
         self.ipv4 = f"10.77.0.{number_}"
         self.dev = mesh.ifname
         self.genl = None
+        self.quiet = False
 
     def run(self, command, **kw):
         words = command.split() if isinstance(command, str) else command
@@ -129,6 +131,7 @@ class Hub:
 
     def create(self, mtu=None, quiet=False):
         """@quiet: no IPv6, so that the interface sends nothing of its own."""
+        self.quiet = quiet
         netns_add(self.netns)
         conf = "ipv6__conf__default__"
         set_sysctl(self.netns, **{conf + "accept_dad": 0, conf + "accept_ra": 0,
@@ -179,7 +182,8 @@ class Hub:
         """Permanent neighbour entries: tests need no address resolution unless they want it."""
         ip_batch(self.netns, [f"neigh replace {address} lladdr {other.id_text} dev {self.dev} "
                               "nud permanent" for other in others
-                              for address in (other.ula, other.ipv4)])
+                              for address in ((other.ipv4,) if self.quiet else
+                                              (other.ula, other.ipv4))])
 
     def hub_del(self, other):
         self.request(uapi.HUBMESH_CMD_HUB_DEL, hub_ref(other.id))
@@ -198,7 +202,7 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_KEY_DEL, owner,
                      attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
 
-    def routes(self, routes, generation):
+    def routes(self, routes, generation, frame_max=0):
         """routes: {hub: link index, or (via list, backup)}; one whole transaction."""
         nests = []
         for other, how in routes.items():
@@ -210,6 +214,8 @@ class Hub:
             if backup:
                 body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
                                  [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+            if frame_max:
+                body.append(attr(uapi.HUBMESH_A_ROUTE_FRAME_MAX, u32(frame_max)))
             nests.append(attr(uapi.HUBMESH_A_ROUTES_ROUTE, body))
         flags = uapi.HUBMESH_ROUTES_F_BEGIN | uapi.HUBMESH_ROUTES_F_COMMIT
         self.request(uapi.HUBMESH_CMD_ROUTE_REPLACE, attr(uapi.HUBMESH_A_ROUTES, [
