@@ -11,6 +11,7 @@
 #define HM_PREFIX6_LEN	(sizeof(struct in6_addr) + 1)
 
 static struct netlink_range_validation pps_range = { .max = HM_STORM_PPS_MAX };
+static struct netlink_range_validation learn_range = { .max = HUBMESH_FDB_MAX };
 static struct netlink_range_validation bytes_range = { .max = HM_BUCKET_RATE_MAX };
 
 const struct nla_policy hm_nl_storm_policy[HUBMESH_A_STORM_MAX + 1] = {
@@ -32,7 +33,7 @@ const struct nla_policy hm_nl_guard_policy[HUBMESH_A_GUARD_MAX + 1] = {
 		.type = NLA_BINARY,
 		.len = HUBMESH_GUARD_MACS_MAX * ETH_ALEN,
 	},
-	[HUBMESH_A_GUARD_MACS_LEARN] = NLA_POLICY_MAX(NLA_U32, HUBMESH_FDB_MAX),
+	[HUBMESH_A_GUARD_MACS_LEARN] = NLA_POLICY_FULL_RANGE(NLA_U32, &learn_range),
 	[HUBMESH_A_GUARD_PREFIXES] = NLA_POLICY_NESTED(prefixes_policy),
 	[HUBMESH_A_GUARD_FRAMES_PPS] = NLA_POLICY_FULL_RANGE(NLA_U32, &pps_range),
 	[HUBMESH_A_GUARD_BYTES_PS] = NLA_POLICY_FULL_RANGE(NLA_U64, &bytes_range),

@@ -12,10 +12,6 @@ const struct nla_policy hm_nl_hub_policy[HUBMESH_A_HUB_MAX + 1] = {
 	[HUBMESH_A_HUB_RX_PHASES] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_HELD] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_STATS] = HM_NL_READ_ONLY,
-	[HUBMESH_A_HUB_GUARD] = {
-		.type = NLA_REJECT,
-		.reject_message = "HUB_GUARD: goes into HUB_SET",
-	},
 };
 
 const struct nla_policy hm_nl_hub_set_policy[HUBMESH_A_HUB_MAX + 1] = {

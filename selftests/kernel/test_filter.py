@@ -16,18 +16,19 @@ from lib.inner_lab import InnerLab
 from lib.ktap import expect, expect_equal, quick
 from lib.lab import DropsExactly, provokes, unchanged_but
 from lib.mesh import Mesh, ip_batch, run, wait_for
-from lib.netlink import NetlinkError, attr, inside, mac, number, u16, u32, u64, u8
+from lib.netlink import NetlinkError, as_dict, attr, inside, mac, number, u8, u16
 from lib.packet import (ARP, AUTH, DEST_OPTIONS, FRAGMENT, HOP_BY_HOP, ICMP6, IP, IP6, NO_NEXT,
-                        ROUTING, SCTP, TCP, UDP, QINQ, VLAN)
+                        QINQ, ROUTING, SCTP, TCP, UDP, VLAN)
 from lib.policy import (ACCEPT, DENY, WHOLE, acl, acl_hits, pair, parts, rules, set_guard,
                         set_rules, zone)
-from lib.traffic import Stream, reaches
+from lib.traffic import reaches, tcp_transfer
 
 MARK = 0x88B5
 A, B, C = 10, 20, 30
 MACHINE = mac("00:16:3e:00:00:05")     # behind some hub
 FAR, NEAR = "10.99.2.1", "10.99.1.1"   # nobody answers them
 FAR6, NEAR6 = "fd99:2::1", "fd99:1::1"
+SHORT = b"payload of no type"
 lab = None
 
 
@@ -46,11 +47,11 @@ def drops(**wanted):
     return DropsExactly(lab.hub, **wanted)
 
 
-def mark(text=b"mark", *vlans, **kw):
+def mark(text=SHORT, *vlans, **kw):
     return lab.frame(text, MARK, *vlans, **kw)
 
 
-def mark_out(text=b"mark", *vlans, **kw):
+def mark_out(text=SHORT, *vlans, **kw):
     return lab.out(text, MARK, *vlans, **kw)
 
 
@@ -131,14 +132,15 @@ def test_certified_zones_are_checked_without_a_rule_set_too():
 
 def test_source_zone_is_that_of_mac_then_vlan_then_hub():
     hub, vlan, machine = zone(A, hub=lab.hub.id), zone(B, vlan=7), zone(C, mac_=MACHINE)
+    pairs = [pair(z, B) for z in (A, B, C)]  # by its tag the destination is in B
     for entries, wanted in (((hub,), A), ((hub, vlan), B), ((hub, vlan, machine), C),
                             ((vlan,), B), ((machine,), C), ((zone(9, vlan=8),), 0)):
-        set_rules(lab.hub, *entries)
-        lab.tx_passes(lab.out(b"x", MARK, 7, src=MACHINE), zone=wanted, what=f"{len(entries)} rules")
-    set_rules(lab.hub, hub, vlan, machine, *(pair(z, 0) for z in (A, B, C)))
+        set_rules(lab.hub, *entries, *pairs)
+        lab.tx_passes(lab.out(SHORT, MARK, 7, src=MACHINE), zone=wanted, what=f"{len(entries)} rules")
+    set_rules(lab.hub, hub, vlan, machine, *pairs)
     lab.tx_passes(mark_out(), zone=A, what="no tag, own MAC")
-    lab.tx_passes(lab.out(b"x", MARK, (QINQ, 7), 9), zone=B, what="the outermost tag counts")
-    lab.tx_passes(lab.out(b"x", MARK, 9, 7), zone=A, what="an inner tag does not")
+    lab.tx_passes(lab.out(SHORT, MARK, (QINQ, 7), 9), zone=B, what="the outermost tag counts")
+    lab.tx_passes(lab.out(SHORT, MARK, 9, 7), zone=A, what="an inner tag does not")
     lab.open_up()
 
 
@@ -149,8 +151,7 @@ def test_destination_zone_is_that_of_mac_then_vlan_then_hub_on_both_sides():
     everything = [zone(A, hub=lab.hub.id), zone(1, hub=lab[2].id), zone(B, vlan=7),
                   zone(C, mac_=MACHINE)]
     for allowed, tagged, machine in ((1, False, False), (B, True, False), (C, True, True)):
-        inner = lab.out(b"x", MARK, *((7,) if tagged else ()), dst=MACHINE if machine else None,
-                        src=lab.hub.id)
+        inner = lab.out(SHORT, MARK, *((7,) if tagged else ()), dst=MACHINE if machine else None)
         source = B if tagged else A
         for candidate in (1, B, C):
             set_rules(lab.hub, *everything, pair(source, candidate))
@@ -158,7 +159,7 @@ def test_destination_zone_is_that_of_mac_then_vlan_then_hub_on_both_sides():
                 lab.tx_passes(inner, zone=source, what=f"to zone {candidate}")
             else:
                 lab.tx_refused("tx_zone", inner, what=f"to zone {candidate}, is {allowed}")
-            inbound = lab.frame(b"x", MARK, *((7,) if tagged else ()),
+            inbound = lab.frame(SHORT, MARK, *((7,) if tagged else ()),
                                 dst=MACHINE if machine else None)
             set_rules(lab.hub, *everything, zone(5, hub=lab[3].id),
                       pair(5, A if allowed == 1 else candidate))
@@ -166,7 +167,7 @@ def test_destination_zone_is_that_of_mac_then_vlan_then_hub_on_both_sides():
                 lab.rx_passes(inbound, zone=5, what=f"into zone {candidate}")
             elif allowed != 1:
                 lab.rx_refused("rx_zone", inbound, zone=5, what=f"into zone {allowed}")
-    lab.hub.request(uapi.HUBMESH_CMD_FDB_DEL, fdb[:0] + attr(uapi.HUBMESH_A_FDB, [
+    lab.hub.request(uapi.HUBMESH_CMD_FDB_DEL, attr(uapi.HUBMESH_A_FDB, [
         attr(uapi.HUBMESH_A_FDB_MAC, MACHINE)]))
     lab.open_up()
 
@@ -306,19 +307,19 @@ def udp6(src=FAR6, dst=NEAR6, sport=1000, dport=2000, protocol=UDP):
 
 # what an entry names: frames it matches and frames it does not, as (payload, Ethernet type, VLANs)
 FIELDS = [
-    (dict(), [(b"x", MARK), (udp4(), IP), (udp6(), IP6)], []),
-    (dict(ethertype=MARK), [(b"x", MARK), (b"x", MARK, 5), (b"x", MARK, (QINQ, 5), 6)],
-     [(b"x", MARK + 1), (udp4(), IP)]),
-    (dict(ethertype=IP), [(udp4(), IP)], [(udp6(), IP6), (b"x", MARK)]),
-    (dict(ethertype=4), [(b"x" * 60, 60), (b"x" * 0x5FF, 0x5FF)], [(b"x", 0x600)]),
-    (dict(vlan=5), [(b"x", MARK, 5), (b"x", MARK, 5, 6), (udp4(), IP, 5)],
-     [(b"x", MARK), (b"x", MARK, 6), (b"x", MARK, 6, 5)]),
-    (dict(vlan=0), [(b"x", MARK), (b"x", MARK, 0)], [(b"x", MARK, 5)]),
+    (dict(), [(SHORT, MARK), (udp4(), IP), (udp6(), IP6)], []),
+    (dict(ethertype=MARK), [(SHORT, MARK), (SHORT, MARK, 5), (SHORT, MARK, (QINQ, 5), 6)],
+     [(SHORT, MARK + 1), (udp4(), IP)]),
+    (dict(ethertype=IP), [(udp4(), IP)], [(udp6(), IP6), (SHORT, MARK)]),
+    (dict(ethertype=4), [(SHORT, 60), (SHORT, 0x5FF)], [(SHORT, 0x600)]),
+    (dict(vlan=5), [(SHORT, MARK, 5), (SHORT, MARK, 5, 6), (udp4(), IP, 5)],
+     [(SHORT, MARK), (SHORT, MARK, 6), (SHORT, MARK, 6, 5)]),
+    (dict(vlan=0), [(SHORT, MARK), (SHORT, MARK, 0)], [(SHORT, MARK, 5)]),
     (dict(protocol=UDP), [(udp4(), IP), (udp6(), IP6), (udp4(), IP, 5)],
-     [(udp4(protocol=TCP), IP), (udp6(protocol=TCP), IP6), (b"x", MARK)]),
-    (dict(protocol=0), [], [(b"x", MARK), (udp4(), IP)]),
+     [(udp4(protocol=TCP), IP), (udp6(protocol=TCP), IP6), (SHORT, MARK)]),
+    (dict(protocol=0), [], [(SHORT, MARK), (udp4(), IP)]),
     (dict(src="10.99.2.0/24"), [(udp4(), IP)],
-     [(udp4(src="10.99.3.1"), IP), (udp4(src=NEAR, dst=FAR), IP), (udp6(), IP6), (b"x", MARK)]),
+     [(udp4(src="10.99.3.1"), IP), (udp4(src=NEAR, dst=FAR), IP), (udp6(), IP6), (SHORT, MARK)]),
     (dict(dst="10.99.1.1/32"), [(udp4(), IP)], [(udp4(dst="10.99.1.2"), IP)]),
     (dict(src="0.0.0.0/0"), [(udp4(), IP), (udp4(src="1.2.3.4"), IP)], [(udp6(), IP6)]),
     (dict(src="fd99:2::/32"), [(udp6(), IP6)],
@@ -328,7 +329,7 @@ FIELDS = [
     (dict(dport=2000), [(udp4(), IP), (udp6(), IP6), (udp4(protocol=TCP), IP),
                         (udp4(protocol=SCTP), IP)],
      [(udp4(dport=1999), IP), (udp4(sport=2000, dport=1), IP), (udp4(protocol=47), IP),
-      (b"x", MARK)]),
+      (SHORT, MARK)]),
     (dict(dport=(1000, 2000)), [(udp4(dport=1000), IP), (udp4(dport=2000), IP)],
      [(udp4(dport=999), IP), (udp4(dport=2001), IP)]),
     (dict(sport=(0, 1000)), [(udp4(sport=0), IP), (udp4(), IP)], [(udp4(sport=1001), IP)]),
@@ -370,7 +371,7 @@ def test_acl_zones_match_source_and_destination():
     set_rules(lab.hub, *both, acl(DENY, src_zone=B, dst_zone=A, ethertype=MARK))
     lab.rx_refused("rx_acl", mark(), zone=B)
     lab.rx_passes(mark(), zone=C)
-    lab.rx_passes(lab.frame(b"x", MARK + 1), zone=B)
+    lab.rx_passes(lab.frame(SHORT, MARK + 1), zone=B)
     lab.tx_passes(mark_out(), zone=A)
     set_rules(lab.hub, *both, acl(DENY, src_zone=A, dst_zone=B))
     lab.tx_refused("tx_acl", mark_out())
@@ -537,7 +538,8 @@ def test_malformed_packets_are_refused_once_anything_is_configured_and_not_befor
     bad = malformed()
     lab.open_up()
     for what, frame in bad.items():
-        lab.rx_passes(lab.frame(*frame), what=what)
+        if what != "VLAN tag cut":  # the stack drops that one
+            lab.rx_passes(lab.frame(*frame), what=what)
     for configure in (lambda: set_rules(lab.hub, acl(ACCEPT)),
                       lambda: set_guard(lab.hub, lab[2], frames=1000000)):
         lab.open_up()
@@ -570,28 +572,23 @@ def test_random_packets_are_each_dropped_or_delivered():
                 2, lab[2].id)), 255), IP6),
             lab.frame(packet.ipv6(FAR6, NEAR6, ROUTING, packet.extension(
                 FRAGMENT, packet.fragment(TCP, packet.ports()))), IP6)]
-    stats = lambda: (sum(lab.hub.drops().values()), number(dict(lab_stats())[
-        uapi.HUBMESH_A_STATS_RX_FRAMES]))
+    stats = lambda: (sum(lab.hub.drops().values()), number(as_dict(lab.hub.device()[
+        uapi.HUBMESH_A_DEVICE_STATS])[uapi.HUBMESH_A_STATS_RX_FRAMES]))
     before, names = stats(), lab.hub.drops()
-    for n in range(1500):
+    for n in range(400):
         inner = bytearray(rng.choice(pool))
         for _ in range(rng.randrange(4)):
             inner[rng.randrange(6, len(inner))] ^= 1 << rng.randrange(8)
         inner[6] &= 0xFE
-        lab[2].send(lab[2].build(bytes(inner[:rng.choice((len(inner), rng.randrange(14, len(inner))))])))
-    wait_for("all accounted for", lambda: sum(stats()) - sum(before) >= 1500)
-    expect_equal(sum(stats()) - sum(before), 1500, "frames")
+        length = rng.choice((len(inner), rng.randrange(14, len(inner))))
+        lab[2].send(lab[2].build(bytes(inner[:length])))
+    wait_for("all accounted for", lambda: sum(stats()) - sum(before) >= 400)
+    expect_equal(sum(stats()) - sum(before), 400, "frames")
     rose = set(unchanged_but(names, lab.hub.drops()))
     expect(rose == {"rx-inner", "rx-acl", "rx-guard"}, f"rose: {rose}")
     lab.open_up()
-    flush = attr(uapi.HUBMESH_A_FDB, [])
-    lab.hub.request(uapi.HUBMESH_CMD_FDB_FLUSH, flush)
+    lab.hub.request(uapi.HUBMESH_CMD_FDB_FLUSH)
     lab.rx_passes(mark())
-
-
-def lab_stats():
-    from lib.netlink import parse
-    return parse(lab.hub.device()[uapi.HUBMESH_A_DEVICE_STATS])
 
 
 # ---- packed frames and trains
@@ -751,7 +748,6 @@ def test_filter_get_shows_the_set():
     set_rules(lab.hub, *entries, hops=7)
     shown = parts(lab.hub)
     plain = lambda raw: sorted(row for row in raw.items())
-    from lib.netlink import as_dict
     skip = (uapi.HUBMESH_A_ACL_HITS, uapi.HUBMESH_A_ACL_PAD)
     got = [(kind, plain({k: v for k, v in as_dict(value).items()
                          if kind != uapi.HUBMESH_A_FILTER_ACL or k not in skip}))
@@ -821,11 +817,13 @@ def test_the_limits_of_a_rule_set_are_reached_and_not_passed():
         uapi.HUBMESH_FILTER_ZONES_MAX)], 1500)
     refused(errno.E2BIG, "32768", gen, 0, zone(1, vlan=1))
     fill([zone(1 + n % 9, mac_=struct.pack(">HI", 0x0200, n)) for n in range(30000)], 1500)
-    step(gen, COMMIT, pair(3 + 1, 0))
-    for n in (3, 9 * 1111 + 3):
-        lab.tx_refused("tx_zone", lab.out(b"x", MARK, src=lab.hub.id, dst=lab[2].id)) \
-            if n < 0 else None
-        lab.rx_refused("rx_zone", lab.frame(b"x", MARK, dst=struct.pack(">HI", 0x0200, n)), zone=5)
+    step(gen, COMMIT, pair(5, 4))
+    for n in (0, 3, 9 * 1111 + 3, 29999):
+        inner = lab.frame(SHORT, MARK, dst=struct.pack(">HI", 0x0200, n))
+        if n % 9 == 3:
+            lab.rx_passes(inner, zone=5, what=f"to machine {n}")
+        else:
+            lab.rx_refused("rx_zone", inner, zone=5, what=f"to machine {n}")
     lab.open_up()
 
 
@@ -836,12 +834,12 @@ def test_a_set_replaced_under_traffic_leaves_no_gap():
             [acl(ACCEPT, dport=80), acl(DENY, dport=(50, 60)), pair(0, 0)])
     set_rules(lab.hub, *sets[0])
     lab.drain()
-    rounds, burst = 60, 10
+    rounds, burst = 40, 4
+    frames = [lab[2].build(inner) for _ in range(rounds * burst) for inner in (denied, passed)]
     with drops(rx_acl=rounds * burst, seconds=20):
         for n in range(rounds):
-            for _ in range(burst):
-                lab[2].send(lab[2].build(denied))
-                lab[2].send(lab[2].build(passed))
+            for raw in frames[2 * burst * n:2 * burst * (n + 1)]:
+                lab[2].send(raw)
             set_rules(lab.hub, *sets[n % 2])
         got = [lab.delivered_any() for _ in range(rounds * burst)]
     expect(set(got) == {passed}, "something else than port 80 was delivered")
@@ -851,7 +849,6 @@ def test_a_set_replaced_under_traffic_leaves_no_gap():
 
 def test_two_kernels_enforce_pairs_for_programs_and_super_frames():
     """Kernel hubs 1 (zone A) and 2 (zone B): TCP of programs needs both pairs."""
-    from lib.traffic import tcp_transfer
     with Mesh(2, [(1, 2)], prefix="zn") as net:
         zones = [zone(A, hub=net[1].id), zone(B, hub=net[2].id)]
 
@@ -861,15 +858,15 @@ def test_two_kernels_enforce_pairs_for_programs_and_super_frames():
                 set_guard(hub, net[3 - hub.number], zones=[A if hub.number == 2 else B])
 
         allow((A, B), (B, A))
-        tcp_transfer(net[1], net[2], net[2].ipv4, 8 << 20)
-        tcp_transfer(net[2], net[1], net[1].ula, 8 << 20)
+        tcp_transfer(net[1], net[2], net[2].ipv4, 4 << 20)
+        tcp_transfer(net[2], net[1], net[1].ula, 4 << 20)
         for hub in (net[1], net[2]):
             expect_equal([n for n in hub.drops() if "zone" in n or "acl" in n], [], "drops")
         allow((A, B))
         expect(reaches(net[1], net[2], net[1].ipv4, net[2].ipv4), "A to B is allowed")
         expect(not reaches(net[2], net[1], net[2].ipv4, net[1].ipv4, seconds=0.3), "B to A is not")
-        expect_equal(net[2].drops().get("tx-zone", 0) > 0, True, "refused at the source")
+        expect(net[2].drops().get("tx-zone", 0) > 0, "not refused at the source")
         # The source knows nothing: the destination refuses.
         set_rules(net[2], zones[1])
         expect(not reaches(net[2], net[1], net[2].ipv4, net[1].ipv4, seconds=0.3), "B to A is not")
-        expect(net[1].drops().get("rx-zone", 0) > 0, "refused at the destination")
+        expect(net[1].drops().get("rx-zone", 0) > 0, "not refused at the destination")
