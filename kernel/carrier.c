@@ -457,8 +457,8 @@ unsigned int hm_carrier_frame_max(struct hm_link *link)
 		rt = route4(net, link, ep, source_port(0), &saddr);
 		if (IS_ERR(rt))
 			return UINT_MAX;
-		max = note_frame_max(link, hm_carrier_whole_max(link, dst_mtu(&rt->dst),
-							   HM_OUTER4));
+		max = hm_carrier_whole_max(link, dst_mtu(&rt->dst), HM_OUTER4);
+		max = note_frame_max(link, max);
 		ip_rt_put(rt);
 		return max;
 	}

@@ -132,7 +132,7 @@ static void look_at(struct inner_look *look, const struct sk_buff *skb)
 		look_at_ipv6(look, skb, at);
 }
 
-static bool prefix_has(const struct hm_prefix *prefix, sa_family_t family, const __be32 *addr)
+static bool prefix_has(const struct hm_rule_prefix *prefix, sa_family_t family, const __be32 *addr)
 {
 	unsigned int i;
 

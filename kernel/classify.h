@@ -9,12 +9,12 @@
 struct hm_device;
 
 /**
- * struct hm_prefix - addresses of IPv4 or IPv6
+ * struct hm_rule_prefix - addresses of IPv4 or IPv6
  * @family: AF_INET or AF_INET6
  * @addr: the prefix; IPv4 in the first word; bits outside @mask are zero
  * @mask: ones where it counts
  */
-struct hm_prefix {
+struct hm_rule_prefix {
 	sa_family_t family;
 	__be32 addr[4], mask[4];
 };
@@ -51,7 +51,7 @@ struct hm_rule {
 	u8 class, vlan_pcp, dscp, protocol;
 	__be16 ethertype;
 	u16 vlan_id;
-	struct hm_prefix src, dst;
+	struct hm_rule_prefix src, dst;
 	struct hm_port_range sport, dport;
 	u32 mark, mark_mask, priority;
 };

@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "datapath.h"
 #include "device.h"
+#include "filter.h"
 #include "main.h"
 #include "train.h"
 
@@ -88,6 +89,7 @@ static int hm_dev_init(struct net_device *dev)
 	hm->rekey_frames = HM_SEAL_FRAMES_SOFT;
 	hm->hop_rate_pps = HM_HOP_RATE_PPS_DEFAULT;
 	get_random_bytes(&hm->flow_key, sizeof(hm->flow_key));
+	hm_storm_init(&hm->storm);
 
 	hm->counters = hm_counters_alloc(0);
 	if (!hm->counters)
@@ -128,6 +130,7 @@ static void hm_dev_uninit(struct net_device *dev)
 	mutex_lock(&hm->lock);
 	hm->dead = true;
 	hm_route_abort(hm);
+	hm_filter_clear(hm);
 	hm_hubs_clear(hm);
 	hm_links_clear(hm);
 	hm_rules_replace(hm, NULL);
@@ -427,6 +430,11 @@ static int change_port(struct hm_device *hm, u16 port, struct netlink_ext_ack *e
 
 static void apply_settings(struct hm_device *hm, const struct hm_device_config *cfg)
 {
+	unsigned int kind;
+
+	if (cfg->set & BIT(HUBMESH_A_DEVICE_STORM))
+		for (kind = 0; kind < HM_STORM_KINDS; kind++)
+			WRITE_ONCE(hm->storm.pps[kind], cfg->storm_pps[kind]);
 	if (cfg->set & BIT(HUBMESH_A_DEVICE_CONTROL_PORT))
 		WRITE_ONCE(hm->control_port, cfg->control_port);
 	if (cfg->set & BIT(HUBMESH_A_DEVICE_TTL))

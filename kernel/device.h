@@ -54,6 +54,10 @@
  * @trains: per-CPU trains, owned by train.c
  * @train_ns: how long a frame may wait in a train, 0 not at all
  * @rules: which frames get which class, NULL for none
+ * @storm: limits of what is flooded from here
+ * @filter: rule set in force, or NULL for none; changes under @lock
+ * @pending_filter: rule set of the unfinished transaction, owned by filter.c
+ * @filter_generation: of the rule set in force
  */
 struct hm_device {
 	struct net_device *dev;
@@ -88,6 +92,10 @@ struct hm_device {
 	struct hm_trains __percpu *trains;
 	u32 train_ns;
 	struct hm_rules __rcu *rules;
+	struct hm_storm storm;
+	struct hm_filter __rcu *filter;
+	struct hm_filter *pending_filter;
+	u64 filter_generation;
 };
 
 /**
@@ -116,6 +124,7 @@ bool hm_dev_is_hubmesh(const struct net_device *dev);
  * @fdb_age_ms: new age limit of learned entries
  * @rekey_frames: new soft limit of a key
  * @hop_rate_pps: new limit of HOP frames
+ * @storm_pps: new limits of what is flooded
  */
 struct hm_device_config {
 	u32 set;
@@ -125,6 +134,7 @@ struct hm_device_config {
 	u32 fdb_age_ms;
 	u64 rekey_frames;
 	u32 hop_rate_pps;
+	u32 storm_pps[HM_STORM_KINDS];
 };
 
 int hm_device_configure(struct hm_device *hm, const struct hm_device_config *cfg,

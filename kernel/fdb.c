@@ -63,6 +63,7 @@ static int entry_insert(struct hm_device *hm, struct hm_hub *hub, const u8 *mac,
 	}
 	/* The table's reference is still held: hub->removed is not set. */
 	hm_hub_get(hub);
+	hub->n_learned += !is_static;
 	hm->fdb_next_id++;
 	list_add_tail_rcu(&entry->all, &hm->fdb_entries);
 	list_add(&entry->by_hub, &hub->macs);
@@ -76,6 +77,8 @@ static void entry_move(struct hm_device *hm, struct hm_fdb_entry *entry, struct 
 {
 	struct hm_hub *old = entry_hub(hm, entry);
 
+	old->n_learned -= !entry->is_static;
+	hub->n_learned += !entry->is_static;
 	hm_hub_get(hub);
 	rcu_assign_pointer(entry->hub, hub);
 	list_move(&entry->by_hub, &hub->macs);
@@ -93,6 +96,7 @@ static void entry_remove(struct hm_device *hm, struct hm_fdb_entry *entry)
 	rhashtable_remove_fast(&hm->fdb, &entry->node, fdb_params);
 	list_del_rcu(&entry->all);
 	list_del(&entry->by_hub);
+	hub->n_learned -= !entry->is_static;
 	atomic_dec(&hm->n_fdb);
 	hm_event_fdb(hm, HUBMESH_EVENT_FDB_DEL, entry->mac, hub->id, entry_flags(entry));
 	hm_hub_put(hub);
@@ -168,6 +172,37 @@ void hm_fdb_learn(struct hm_device *hm, struct hm_hub *hub, const u8 *mac)
 		learn_slow(hm, hub, mac);
 }
 
+/**
+ * hm_fdb_learn_some() - May frames of a hub come from an address?
+ * @hm: device
+ * @hub: hub that sealed the frame
+ * @mac: source address of the inner frame, 2-byte aligned
+ * @most: addresses that may be learned behind @hub
+ *
+ * Learns the address if nobody has it.  One that is behind another hub stays
+ * there until it ages out.
+ *
+ * Context: RCU read side, softirq.
+ * Return: true if @mac is behind @hub now.
+ */
+bool hm_fdb_learn_some(struct hm_device *hm, struct hm_hub *hub, const u8 *mac, u32 most)
+{
+	struct hm_fdb_entry *entry = rhashtable_lookup(&hm->fdb, mac, fdb_params);
+	bool is_ours;
+
+	if (entry)
+		return rcu_access_pointer(entry->hub) == hub;
+	if (!may_learn(hm, mac))
+		return false;
+	spin_lock_bh(&hm->fdb_lock);
+	entry = rhashtable_lookup_fast(&hm->fdb, mac, fdb_params);
+	is_ours = entry ? entry_hub(hm, entry) == hub :
+			  !hub->removed && hub->n_learned < most &&
+			  !entry_insert(hm, hub, mac, false);
+	spin_unlock_bh(&hm->fdb_lock);
+	return is_ours;
+}
+
 static bool has_expired(const struct hm_device *hm, const struct hm_fdb_entry *entry)
 {
 	u32 age_ms = READ_ONCE(hm->fdb_age_ms);
@@ -235,6 +270,7 @@ int hm_fdb_add_static(struct hm_device *hm, struct hm_hub *hub, const u8 *mac,
 		NL_SET_ERR_MSG(extack, "FDB_MAC: has a static entry; remove it first");
 		ret = -EEXIST;
 	} else if (entry) {
+		entry_hub(hm, entry)->n_learned--;
 		WRITE_ONCE(entry->is_static, true);
 		entry_move(hm, entry, hub);
 	} else {

@@ -15,6 +15,7 @@ struct hm_hub *hm_fdb_lookup(struct hm_device *hm, const u8 *mac);
  * id is never learned behind another hub.  Full table: not learned, counted
  * nowhere (the frame itself is fine). */
 void hm_fdb_learn(struct hm_device *hm, struct hm_hub *hub, const u8 *mac);
+bool hm_fdb_learn_some(struct hm_device *hm, struct hm_hub *hub, const u8 *mac, u32 most);
 void hm_fdb_hub_gone(struct hm_device *hm, struct hm_hub *hub);
 
 /**

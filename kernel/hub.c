@@ -47,6 +47,7 @@ static void hub_free_work(struct work_struct *work)
 	cancel_delayed_work_sync(&hub->hold_work);
 	hm_drop_held(hub);
 	free_percpu(hub->counters);
+	kfree(rcu_dereference_protected(hub->guard, true));
 	kfree(hub);
 	dev_put(dev);
 }

@@ -3,6 +3,7 @@
 #define _HM_HUB_H
 
 #include <linux/skbuff.h>
+#include "guard.h"
 #include "route.h"
 
 /**
@@ -18,6 +19,8 @@
  * @hold_work: drops @held after HM_HOLD_MS
  * @asked_at: jiffies of the last need-session event, 0 before the first
  * @macs: fdb entries behind this hub, under hm->fdb_lock
+ * @n_learned: those of them that were learned, likewise
+ * @guard: what its frames may be, or NULL for anything; changes under the device lock
  * @removed: left the table: no fdb entry may be made for it any more; under
  *	hm->fdb_lock
  * @refs: the table's reference and one per fdb entry or deferred user
@@ -41,6 +44,8 @@ struct hm_hub {
 	struct delayed_work hold_work;
 	unsigned long asked_at;
 	struct list_head macs;
+	u32 n_learned;
+	struct hm_guard __rcu *guard;
 	bool removed;
 	refcount_t refs;
 	struct rcu_work free_work;

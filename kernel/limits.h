@@ -109,4 +109,19 @@
 
 #define HM_HUB_HASH_BITS	10
 
+/* Most a token bucket counts in a second or holds: one second of it in parts of 1 / NSEC_PER_SEC,
+ * and what it holds, still are a u64 together. */
+#define HM_BUCKET_RATE_MAX	8000000000ULL
+/* Buckets of rate limits and storm control hold a tenth of a second, but no less than this. */
+#define HM_RATE_DEPTH_DIVISOR	10
+#define HM_RATE_DEPTH_FRAMES	32
+#define HM_RATE_DEPTH_BYTES	(2 * HM_FRAME_MAX)
+#define HM_STORM_PPS_MAX	100000000
+
+/* Bytes of a frame that rules look at, and headers they follow: what needs more is malformed. */
+#define HM_INNER_HEADERS_MAX	256
+#define HM_VLAN_TAGS_MAX	2
+#define HM_EXT_HEADERS_MAX	8
+#define HM_ND_OPTIONS_MAX	32
+
 #endif

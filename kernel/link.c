@@ -431,8 +431,7 @@ static struct hm_link *link_alloc(struct hm_device *hm, u32 index, const u8 *pee
 	ether_addr_copy(link->peer, peer);
 	link->state = HUBMESH_LINK_NEW;
 	spin_lock_init(&link->state_lock);
-	spin_lock_init(&link->hop_rate.lock);
-	link->hop_rate.tokens = HM_HOP_BURST;
+	hm_bucket_init(&link->hop_rate);
 	hm_keyring_init(&link->keys);
 	refcount_set(&link->refs, 1);
 	INIT_RCU_WORK(&link->free_work, link_free_work);

@@ -5,6 +5,7 @@
 #include <net/dst_cache.h>
 #include <linux/if_ether.h>
 #include <linux/in6.h>
+#include "bucket.h"
 #include "key.h"
 #include "pmtu.h"
 #include "stats.h"
@@ -93,11 +94,7 @@ struct hm_link {
 		u64 echo_seq, echo_ns, echo_at_ns;	/* newest probe received */
 		u32 rtt_us, jitter_us;
 	} probe;
-	struct {
-		spinlock_t lock;
-		u32 tokens;
-		u64 stamp_ns;
-	} hop_rate;
+	struct hm_bucket hop_rate;
 	u64 lost_before;
 	refcount_t refs;
 	struct rcu_work free_work;

@@ -42,6 +42,7 @@ static const struct nla_policy device_set_policy[HUBMESH_A_DEVICE_MAX + 1] = {
 	[HUBMESH_A_DEVICE_FDB_AGE_MS] = { .type = NLA_U32 },
 	[HUBMESH_A_DEVICE_REKEY_FRAMES] = NLA_POLICY_FULL_RANGE(NLA_U64, &rekey_range),
 	[HUBMESH_A_DEVICE_HOP_RATE_PPS] = NLA_POLICY_FULL_RANGE(NLA_U32, &hop_rate_range),
+	[HUBMESH_A_DEVICE_STORM] = NLA_POLICY_NESTED(hm_nl_storm_policy),
 };
 
 static const struct nla_policy device_policy[HUBMESH_A_MAX + 1] = { HM_NL_DEVICE };
@@ -114,6 +115,16 @@ static const struct nla_policy qos_set_policy[HUBMESH_A_MAX + 1] = {
 static const struct nla_policy rule_replace_policy[HUBMESH_A_MAX + 1] = {
 	HM_NL_DEVICE,
 	[HUBMESH_A_RULES] = NLA_POLICY_NESTED(hm_nl_rules_policy),
+};
+
+static const struct nla_policy hub_set_policy[HUBMESH_A_MAX + 1] = {
+	HM_NL_DEVICE,
+	[HUBMESH_A_HUB] = NLA_POLICY_NESTED(hm_nl_hub_set_policy),
+};
+
+static const struct nla_policy filter_replace_policy[HUBMESH_A_MAX + 1] = {
+	HM_NL_DEVICE,
+	[HUBMESH_A_FILTER] = NLA_POLICY_NESTED(hm_nl_filter_policy),
 };
 
 /**
@@ -375,7 +386,10 @@ static int put_settings(struct sk_buff *skb, const struct hm_device *hm)
 	    nla_put_u32(skb, HUBMESH_A_DEVICE_LINKS, READ_ONCE(hm->n_links)) ||
 	    nla_put_u32(skb, HUBMESH_A_DEVICE_HUBS, READ_ONCE(hm->n_hubs)) ||
 	    nla_put_u64_64bit(skb, HUBMESH_A_DEVICE_GENERATION, READ_ONCE(hm->generation),
-			      HUBMESH_A_DEVICE_PAD))
+			      HUBMESH_A_DEVICE_PAD) ||
+	    hm_nl_put_storm(skb, HUBMESH_A_DEVICE_STORM, &hm->storm) ||
+	    nla_put_u64_64bit(skb, HUBMESH_A_DEVICE_FILTER_GENERATION,
+			      READ_ONCE(hm->filter_generation), HUBMESH_A_DEVICE_PAD))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -443,7 +457,7 @@ static void read_device_config(struct hm_device_config *cfg, struct nlattr **tb)
 {
 	int type;
 
-	for (type = 1; type <= HUBMESH_A_DEVICE_HOP_RATE_PPS; type++)
+	for (type = 1; type <= HUBMESH_A_DEVICE_MAX; type++)
 		if (tb[type])
 			cfg->set |= BIT(type);
 	if (tb[HUBMESH_A_DEVICE_ID])
@@ -460,6 +474,8 @@ static void read_device_config(struct hm_device_config *cfg, struct nlattr **tb)
 		cfg->rekey_frames = nla_get_u64(tb[HUBMESH_A_DEVICE_REKEY_FRAMES]);
 	if (tb[HUBMESH_A_DEVICE_HOP_RATE_PPS])
 		cfg->hop_rate_pps = nla_get_u32(tb[HUBMESH_A_DEVICE_HOP_RATE_PPS]);
+	if (tb[HUBMESH_A_DEVICE_STORM])
+		hm_nl_read_storm(tb[HUBMESH_A_DEVICE_STORM], cfg->storm_pps);
 }
 
 static int dev_set(struct sk_buff *skb, struct genl_info *info)
@@ -518,6 +534,10 @@ static const struct genl_ops hm_genl_ops[] = {
 		 .dumpit = hm_nl_qos_dump, HM_NL_ADMIN),
 	HM_NL_OP(RULE_REPLACE, rule_replace_policy, .doit = hm_nl_rule_replace, HM_NL_ADMIN),
 	HM_NL_OP(RULE_GET, device_policy, .dumpit = hm_nl_rule_dump, HM_NL_ADMIN),
+	HM_NL_OP(HUB_SET, hub_set_policy, .doit = hm_nl_hub_set, HM_NL_ADMIN),
+	HM_NL_OP(FILTER_REPLACE, filter_replace_policy, .doit = hm_nl_filter_replace,
+		 HM_NL_ADMIN),
+	HM_NL_OP(FILTER_GET, device_policy, .dumpit = hm_nl_filter_dump, HM_NL_ADMIN),
 };
 
 static const struct genl_multicast_group hm_genl_groups[] = {

@@ -2,7 +2,7 @@
 /*
  * DOC: netlink commands on hubs
  *
- * Between messages and hub.c: HUB_NEW, HUB_DEL, HUB_GET.
+ * Between messages and hub.c: HUB_NEW, HUB_SET, HUB_DEL, HUB_GET.
  */
 #include "netlink.h"
 
@@ -12,6 +12,15 @@ const struct nla_policy hm_nl_hub_policy[HUBMESH_A_HUB_MAX + 1] = {
 	[HUBMESH_A_HUB_RX_PHASES] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_HELD] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_STATS] = HM_NL_READ_ONLY,
+};
+
+const struct nla_policy hm_nl_hub_set_policy[HUBMESH_A_HUB_MAX + 1] = {
+	[HUBMESH_A_HUB_ID] = NLA_POLICY_EXACT_LEN(HM_HUB_ID_LEN),
+	[HUBMESH_A_HUB_TX_PHASE] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_RX_PHASES] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_HELD] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_STATS] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_GUARD] = NLA_POLICY_NESTED(hm_nl_guard_policy),
 };
 
 static int put_hub(struct sk_buff *skb, const struct hm_hub *hub)
@@ -28,7 +37,8 @@ static int put_hub(struct sk_buff *skb, const struct hm_hub *hub)
 	    (tx_phase >= 0 && nla_put_u8(skb, HUBMESH_A_HUB_TX_PHASE, tx_phase)) ||
 	    nla_put_u8(skb, HUBMESH_A_HUB_RX_PHASES, rx_phases) ||
 	    nla_put_u32(skb, HUBMESH_A_HUB_HELD, skb_queue_len_lockless(&hub->held)) ||
-	    hm_nl_put_stats(skb, HUBMESH_A_HUB_STATS, hub->counters))
+	    hm_nl_put_stats(skb, HUBMESH_A_HUB_STATS, hub->counters) ||
+	    hm_nl_put_guard(skb, hub))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -72,11 +82,12 @@ struct hm_hub *hm_nl_hub_find(struct hm_device *hm, const struct nlattr *id,
 }
 
 /* Parses the nest and locks the device.  ERR_PTR with extack on refusal. */
-static struct hm_device *begin(struct genl_info *info, struct nlattr **tb)
+static struct hm_device *begin(struct genl_info *info, struct nlattr **tb,
+			       const struct nla_policy *policy)
 {
 	int ret;
 
-	ret = hm_nl_parse_nest(tb, HUBMESH_A_HUB_MAX, info, HUBMESH_A_HUB, hm_nl_hub_policy) ?:
+	ret = hm_nl_parse_nest(tb, HUBMESH_A_HUB_MAX, info, HUBMESH_A_HUB, policy) ?:
 	      hm_nl_require(info->attrs[HUBMESH_A_HUB], tb, HUBMESH_A_HUB_ID,
 			    "HUB_ID: which hub?", info->extack);
 	return ret ? ERR_PTR(ret) : hm_nl_device_lock(info);
@@ -92,7 +103,7 @@ static struct hm_device *begin(struct genl_info *info, struct nlattr **tb)
 int hm_nl_hub_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *tb[HUBMESH_A_HUB_MAX + 1];
-	struct hm_device *hm = begin(info, tb);
+	struct hm_device *hm = begin(info, tb, hm_nl_hub_policy);
 	int ret;
 
 	if (IS_ERR(hm))
@@ -100,6 +111,35 @@ int hm_nl_hub_new(struct sk_buff *skb, struct genl_info *info)
 	ret = hm_hub_new(hm, nla_data(tb[HUBMESH_A_HUB_ID]), info->extack);
 	hm_nl_device_unlock(hm);
 	return hm_nl_refuse(info->extack, tb[HUBMESH_A_HUB_ID], ret);
+}
+
+/**
+ * hm_nl_hub_set() - HUB_SET: replace what is allowed to a hub
+ * @skb: request
+ * @info: the command
+ *
+ * Return: 0 or -errno with the hub untouched.
+ */
+int hm_nl_hub_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *tb[HUBMESH_A_HUB_MAX + 1];
+	struct hm_device *hm = begin(info, tb, hm_nl_hub_set_policy);
+	struct hm_guard *guard = NULL;
+	struct hm_hub *hub;
+	int ret;
+
+	if (IS_ERR(hm))
+		return PTR_ERR(hm);
+	hub = hm_nl_hub_find(hm, tb[HUBMESH_A_HUB_ID], info->extack);
+	ret = PTR_ERR_OR_ZERO(hub);
+	if (!ret && tb[HUBMESH_A_HUB_GUARD]) {
+		guard = hm_nl_read_guard(tb[HUBMESH_A_HUB_GUARD], info->extack);
+		ret = PTR_ERR_OR_ZERO(guard);
+	}
+	if (!ret)
+		hm_guard_set(hub, guard);
+	hm_nl_device_unlock(hm);
+	return hm_nl_refuse(info->extack, tb[HUBMESH_A_HUB_GUARD], ret);
 }
 
 /**
@@ -112,7 +152,7 @@ int hm_nl_hub_new(struct sk_buff *skb, struct genl_info *info)
 int hm_nl_hub_del(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *tb[HUBMESH_A_HUB_MAX + 1];
-	struct hm_device *hm = begin(info, tb);
+	struct hm_device *hm = begin(info, tb, hm_nl_hub_policy);
 	struct hm_hub *hub;
 	int ret = 0;
 
@@ -137,7 +177,7 @@ int hm_nl_hub_del(struct sk_buff *skb, struct genl_info *info)
 int hm_nl_hub_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *tb[HUBMESH_A_HUB_MAX + 1];
-	struct hm_device *hm = begin(info, tb);
+	struct hm_device *hm = begin(info, tb, hm_nl_hub_policy);
 	struct sk_buff *reply = NULL;
 	struct hm_hub *hub;
 	int ret;

@@ -312,7 +312,7 @@ const struct nla_policy hm_nl_rules_policy[HUBMESH_A_RULES_MAX + 1] = {
 	[HUBMESH_A_RULES_RULE] = NLA_POLICY_NESTED(rule_policy),
 };
 
-static unsigned int prefix_bits(const struct hm_prefix *prefix)
+static unsigned int prefix_bits(const struct hm_rule_prefix *prefix)
 {
 	unsigned int bits = 0, i;
 
@@ -322,7 +322,7 @@ static unsigned int prefix_bits(const struct hm_prefix *prefix)
 }
 
 /* Read one of @attr4 and @attr6, if there is one.  @bits: prefix length, or NULL. */
-static int read_prefix(struct hm_prefix *prefix, const struct nlattr *attr4,
+static int read_prefix(struct hm_rule_prefix *prefix, const struct nlattr *attr4,
 		       const struct nlattr *attr6, const struct nlattr *bits,
 		       struct netlink_ext_ack *extack)
 {
@@ -504,7 +504,7 @@ int hm_nl_rule_replace(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-static int put_prefix(struct sk_buff *skb, const struct hm_prefix *prefix, int type4,
+static int put_prefix(struct sk_buff *skb, const struct hm_rule_prefix *prefix, int type4,
 		      int type6, int type_bits)
 {
 	int type = prefix->family == AF_INET ? type4 : type6;

@@ -257,9 +257,10 @@ static struct sk_buff *take_strict(struct hm_queue *queue, u64 now)
 	if (!skb || !queue->rate)
 		return skb;
 	earliest = max(queue->strict_next_ns, now - HM_QUEUE_STRICT_BURST_NS);
-	queue->strict_next_ns = earliest + div64_u64((u64)outer_bytes(queue, skb) *
-						     NSEC_PER_SEC * 100,
-						     queue->rate * queue->strict_share);
+	/* Its share of the rate, as if it had a link of that rate to itself. */
+	queue->strict_next_ns =
+		earliest + div64_u64((u64)outer_bytes(queue, skb) * NSEC_PER_SEC * 100,
+				     queue->rate * queue->strict_share);
 	return skb;
 }
 

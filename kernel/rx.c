@@ -18,7 +18,9 @@
  *			FWD_SPLIT_HORIZON; hm_hop_send() stamps it for the next hop
  *   for us		6. open_frames: RX_HUB_UNKNOWN, RX_SEAL_NO_KEY, RX_SEAL_REPLAY,
  *			RX_SEAL_AUTH
- *			7. accept_opened: RX_SEAL_REPLAY, RX_INNER
+ *			7. accept_opened: RX_SEAL_REPLAY, RX_INNER, and for each inner
+ *			frame what guard and rule set say (filter.c): RX_RATE, RX_HOPS,
+ *			RX_ZONE, RX_GUARD, RX_STORM, RX_ACL
  *			8. deliver to mesh0
  *   HOP		6. open_hop: RX_HOP_RATE, RX_SEAL_*
  *			7. accept_hop: RX_INNER, RX_HOP_POLICY, then relay or deliver
@@ -42,6 +44,7 @@
 #include "compat.h"
 #include "datapath.h"
 #include "event.h"
+#include "filter.h"
 #include "frames.h"
 #include "join.h"
 #include "seal.h"
@@ -400,13 +403,57 @@ static bool is_inside_sane(const struct hm_frame *f)
 	return n && walk_is_at_end(&walk);
 }
 
+/* Take the inner frame that @walk found last out of its frame. */
+static void walk_remove(struct inner_walk *walk)
+{
+	u8 *entry = (u8 *)walk->inner - sizeof(struct hm_packed);
+	unsigned int size = walk->len + sizeof(struct hm_packed);
+
+	memmove(entry, walk->at, walk->left);
+	memset(entry + walk->left, 0, size);	/* ends the list */
+	walk->at = entry;
+}
+
+/*
+ * Ask guard and rule set about every inner frame.  Those refused leave a packed frame,
+ * each counted; only with the last of them the frame is refused.
+ */
+static enum hubmesh_drop police_frame(struct hm_police *police, struct hm_frame *f)
+{
+	u16 zone = get_unaligned_be16(hm_sealed_part(f));
+	u8 ttl = hm_hdr_ttl(f->hdr);
+	enum hubmesh_drop why = 0, refused = 0;
+	unsigned int passed = 0;
+	struct inner_walk walk;
+
+	for (walk_init(&walk, f); walk_next(&walk);) {
+		why = hm_police_inner(police, walk.inner, walk.len, zone, ttl);
+		if (likely(!why)) {
+			passed++;
+			continue;
+		}
+		if (refused)
+			hm_drop_count(police->hm, police->hub->counters, refused, 1);
+		refused = why;
+		if (walk.is_packed)
+			walk_remove(&walk);
+	}
+	if (likely(!refused) || !passed)
+		return refused;
+	hm_drop_count(police->hm, police->hub->counters, refused, 1);
+	return 0;
+}
+
 /* Step 7 for one frame. */
-static enum hubmesh_drop accept_opened_frame(struct hm_batch *batch, struct hm_frame *f)
+static enum hubmesh_drop accept_opened_frame(struct hm_batch *batch, struct hm_police *police,
+					     struct hm_frame *f)
 {
 	if (unlikely(!hm_replay_accept(&batch->key->seal_seen[f->hdr->lane],
 				       be64_to_cpu(f->hdr->counter))))
 		return HUBMESH_DROP_RX_SEAL_REPLAY;
-	return likely(is_inside_sane(f)) ? 0 : HUBMESH_DROP_RX_INNER;
+	if (unlikely(!is_inside_sane(f)))
+		return HUBMESH_DROP_RX_INNER;
+	return hm_police_is_on(police) ? police_frame(police, f) : 0;
 }
 
 /* Frames of one packet are of one flow: the first inner frame speaks for all. */
@@ -475,17 +522,19 @@ static void deliver_opened(struct hm_batch *batch, unsigned int frames, unsigned
 static void accept_opened(struct hm_batch *batch)
 {
 	unsigned int i, good = 0, bytes = 0;
+	struct hm_police police;
 
 	if (unlikely(!batch->hub || !netif_running(batch->hm->dev))) {
 		drop_rest(batch, NULL, HUBMESH_DROP_RX_DEVICE_DOWN);
 		return;
 	}
+	hm_police_init(&police, batch->hub);
 	for (i = 0; i < batch->frames; i++) {
 		struct hm_frame *f = &batch->frame[i];
 		bool was_good = !f->why;
 
 		if (likely(was_good))
-			f->why = accept_opened_frame(batch, f);
+			f->why = accept_opened_frame(batch, &police, f);
 		if (likely(!f->why)) {
 			if (!good++)
 				learn_source(batch->hm, batch->hub, f);
@@ -615,26 +664,6 @@ static void accept_probe(struct hm_batch *batch)
 	hm_batch_free(batch);
 }
 
-/* Token bucket of HOP frames per link: HM_HOP_BURST deep, hm->hop_rate_pps wide. */
-static bool take_hop_token(struct hm_link *link)
-{
-	u32 rate = READ_ONCE(link->hm->hop_rate_pps);
-	u64 now = ktime_get_coarse_ns(), earned;
-	bool has_token;
-
-	spin_lock(&link->hop_rate.lock);
-	earned = min_t(u64, now - link->hop_rate.stamp_ns, NSEC_PER_SEC) * rate;
-	earned = div_u64(earned, NSEC_PER_SEC);
-	if (earned) {
-		link->hop_rate.tokens = min_t(u64, link->hop_rate.tokens + earned, HM_HOP_BURST);
-		link->hop_rate.stamp_ns = now;
-	}
-	has_token = link->hop_rate.tokens > 0;
-	link->hop_rate.tokens -= has_token;
-	spin_unlock(&link->hop_rate.lock);
-	return has_token;
-}
-
 /* Open one frame under the key of the link it came by, then call @done. */
 static void open_link_frame(struct hm_batch *batch, struct hm_link *link,
 			    void (*done)(struct hm_batch *batch))
@@ -653,7 +682,8 @@ static void open_link_frame(struct hm_batch *batch, struct hm_link *link,
 
 static void open_hop(struct hm_batch *batch, struct hm_link *link)
 {
-	if (unlikely(!take_hop_token(link))) {
+	if (unlikely(!hm_bucket_take(&link->hop_rate, READ_ONCE(link->hm->hop_rate_pps),
+				     HM_HOP_BURST, 1))) {
 		drop_rest(batch, link->counters, HUBMESH_DROP_RX_HOP_RATE);
 		return;
 	}

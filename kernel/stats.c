@@ -118,13 +118,13 @@ void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n)
 }
 
 /*
- * Reasons up to the last FWD_* concern received frames, the rest frames to
- * send.  CRYPTO and NO_MEMORY can be either; sealing is where they are likely
- * (what fails to open is RX_SEAL_AUTH), so they count as frames to send.
+ * Reasons named rx-* and fwd-* concern received frames, the rest frames to send.
+ * CRYPTO and NO_MEMORY can be either; sealing is where they are likely (what fails
+ * to open is RX_SEAL_AUTH), so they count as frames to send.
  */
 static bool drop_is_receive(enum hubmesh_drop why)
 {
-	return why <= HUBMESH_DROP_FWD_SPLIT_HORIZON;
+	return hm_drop_names[why][0] == 'r' || hm_drop_names[why][0] == 'f';
 }
 
 static void count_drop(struct hm_counters *mine, enum hubmesh_drop why, unsigned int n)

@@ -66,8 +66,7 @@ static bool is_loaded(const struct hm_train_load *load)
 static void unload(struct hm_train *train, struct hm_train_load *out)
 {
 	memcpy(out->hub_id, train->load.hub_id, HM_HUB_ID_LEN);
-	out->flow = train->load.flow;
-	out->class = train->load.class;
+	out->kind = train->load.kind;
 	skb_queue_splice_init(&train->load.frames, &out->frames);
 }
 
@@ -92,18 +91,18 @@ static bool is_worth_waiting(struct hm_train *train, u16 flow, u64 now, u32 wind
 }
 
 static bool may_ride(const struct hm_train *train, const struct hm_hub *hub,
-		     const struct sk_buff *skb, u16 flow, u8 class)
+		     const struct sk_buff *skb, const struct hm_train_kind *kind)
 {
-	return train->load.flow == flow && train->load.class == class && skb->len <= train->len &&
+	return train->load.kind.flow == kind->flow && train->load.kind.class == kind->class &&
+	       train->load.kind.zone == kind->zone && skb->len <= train->len &&
 	       ether_addr_equal(train->load.hub_id, hub->id);
 }
 
 static void start(struct hm_trains *trains, struct hm_train *train, const struct hm_hub *hub,
-		  const struct sk_buff *skb, u16 flow, u8 class, u64 now, u32 hold_ns)
+		  const struct sk_buff *skb, const struct hm_train_kind *kind, u64 now, u32 hold_ns)
 {
 	ether_addr_copy(train->load.hub_id, hub->id);
-	train->load.flow = flow;
-	train->load.class = class;
+	train->load.kind = *kind;
 	train->len = skb->len;
 	train->started_ns = now;
 	if (trains->is_armed)
@@ -126,18 +125,18 @@ static bool is_full(const struct hm_train *train)
  * hm_train_take() - Let a frame wait for others, if that is worth it.
  * @hub: where it goes; has a seal key and a next hop, and the frame fits
  * @skb: inner frame; taken if the return value is true
- * @flow: its flow entropy
- * @class: its class
+ * @kind: frames of another kind never share a packet with it
  *
  * Frames of the flow that must not be overtaken are sent before it returns.
  *
  * Context: RCU read side, BH disabled.
  * Return: true if @skb is the train's; false if the caller sends it now.
  */
-bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow, u8 class)
+bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb,
+		   const struct hm_train_kind *kind)
 {
 	struct hm_trains *trains = this_cpu_ptr(hub->hm->trains);
-	struct hm_train *train = &trains->train[flow % HM_TRAINS];
+	struct hm_train *train = &trains->train[kind->flow % HM_TRAINS];
 	u32 hold_ns = READ_ONCE(hub->hm->train_ns);
 	bool may_wait = hold_ns && is_datagram(skb);
 	struct hm_train_load before, after;
@@ -148,15 +147,15 @@ bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow, u8 c
 	load_init(&before);
 	load_init(&after);
 	spin_lock(&trains->lock);
-	if (is_loaded(&train->load) && (!may_wait || !may_ride(train, hub, skb, flow, class)))
+	if (is_loaded(&train->load) && (!may_wait || !may_ride(train, hub, skb, kind)))
 		unload(train, &before);
 	if (may_wait) {
 		now = local_clock();
-		may_wait = is_worth_waiting(train, flow, now, hold_ns);
+		may_wait = is_worth_waiting(train, kind->flow, now, hold_ns);
 	}
 	if (may_wait) {
 		if (!is_loaded(&train->load))
-			start(trains, train, hub, skb, flow, class, now, hold_ns);
+			start(trains, train, hub, skb, kind, now, hold_ns);
 		skb_dst_drop(skb);	/* may not be counted; nobody needs it any more */
 		__skb_queue_tail(&train->load.frames, skb);
 		if (is_full(train))

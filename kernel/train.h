@@ -10,18 +10,28 @@ struct hm_device;
 struct hm_hub;
 
 /**
+ * struct hm_train_kind - what frames that share a packet have in common
+ * @flow: flow entropy
+ * @zone: zone of the sender
+ * @class: class
+ */
+struct hm_train_kind {
+	u16 flow;
+	__be16 zone;
+	u8 class;
+};
+
+/**
  * struct hm_train_load - frames of one flow that leave as one packet
  * @frames: the frames, oldest first; equally long but for the last, which may be
  *	shorter
  * @hub_id: hub they go to
- * @flow: their flow entropy
- * @class: their class
+ * @kind: what they have in common
  */
 struct hm_train_load {
 	struct sk_buff_head frames;
 	u8 hub_id[HM_HUB_ID_LEN];
-	u16 flow;
-	u8 class;
+	struct hm_train_kind kind;
 };
 
 /**
@@ -64,6 +74,7 @@ struct hm_trains {
 int hm_trains_init(struct hm_device *hm);
 void hm_trains_fini(struct hm_device *hm);
 void hm_trains_flush(struct hm_device *hm);
-bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb, u16 flow, u8 class);
+bool hm_train_take(const struct hm_hub *hub, struct sk_buff *skb,
+		   const struct hm_train_kind *kind);
 
 #endif

@@ -38,6 +38,7 @@
 #include "compat.h"
 #include "datapath.h"
 #include "event.h"
+#include "filter.h"
 #include "frames.h"
 #include "main.h"
 #include "qos.h"
@@ -62,6 +63,7 @@
  * @frame_max: longest frame that fits behind the first hop
  * @flow: flow entropy
  * @class: class of the inner frame
+ * @zone: zone of the sender
  * @dsfield: outer DS byte
  */
 struct hm_tx {
@@ -72,6 +74,7 @@ struct hm_tx {
 	struct hm_hdr hdr;
 	u32 frame_max;
 	u16 flow;
+	__be16 zone;
 	u8 class, dsfield;
 };
 
@@ -229,7 +232,8 @@ static void write_header(struct hm_hdr *h, const struct hm_tx *tx, u64 counter)
 {
 	memcpy(h, &tx->hdr, HM_HDR_LEN);
 	h->counter = cpu_to_be64(counter);
-	memset(h + 1, 0, HM_ZONE_LEN);
+	BUILD_BUG_ON(sizeof(tx->zone) != HM_ZONE_LEN);
+	memcpy(h + 1, &tx->zone, HM_ZONE_LEN);
 }
 
 static struct hm_batch *tx_batch_new(const struct hm_tx *tx, struct sk_buff *skb,
@@ -799,6 +803,20 @@ static void tx_too_big(const struct hm_tx *tx, struct sk_buff *skb, unsigned int
 	}
 }
 
+/* Ask the rule set, if there is one.  False if the frame is refused, which is counted. */
+static bool tx_is_allowed(struct hm_tx *tx, struct sk_buff *skb)
+{
+	const struct hm_filter *filter = rcu_dereference(tx->hm->filter);
+	enum hubmesh_drop why;
+
+	if (likely(!filter))
+		return true;
+	why = hm_filter_tx(filter, tx->hub, skb, &tx->zone);
+	if (unlikely(why))
+		tx_count_drop(tx, why, skb_shinfo(skb)->gso_segs ?: 1);
+	return !why;
+}
+
 /* Refuse, with ICMP, what would not fit the underlay. */
 static bool tx_fits(const struct hm_tx *tx, struct sk_buff *skb)
 {
@@ -947,8 +965,13 @@ static enum hubmesh_drop tx_resolve(struct hm_tx *tx)
 /* The way of the frames is looked up anew: it may have changed while they waited. */
 void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 {
-	struct hm_tx tx = { .hm = hm, .hub = hm_hub_by_id(hm, load->hub_id),
-			    .flow = load->flow, .class = load->class };
+	struct hm_tx tx = {
+		.hm = hm,
+		.hub = hm_hub_by_id(hm, load->hub_id),
+		.flow = load->kind.flow,
+		.class = load->kind.class,
+		.zone = load->kind.zone,
+	};
 	const struct sk_buff *first = skb_peek(&load->frames);
 	enum hubmesh_drop why = HUBMESH_DROP_TX_NO_HUB;
 	unsigned int per;
@@ -976,6 +999,18 @@ void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 	__skb_queue_purge(&load->frames);
 }
 
+/* Did the frame get into a train? */
+static bool tx_waits(const struct hm_tx *tx, struct sk_buff *skb)
+{
+	struct hm_train_kind kind = {
+		.flow = tx->flow,
+		.zone = tx->zone,
+		.class = tx->class,
+	};
+
+	return can_ride(skb) && hm_train_take(tx->hub, skb, &kind);
+}
+
 /* Unicast to a known hub; consumes @skb. */
 static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 {
@@ -995,11 +1030,15 @@ static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 									hub->counters, skb, why);
 		return;
 	}
+	if (unlikely(!tx_is_allowed(&tx, skb))) {
+		kfree_skb(skb);
+		return;
+	}
 	if (unlikely(!tx_fits(&tx, skb))) {
 		consume_skb(skb);
 		return;
 	}
-	if (can_ride(skb) && hm_train_take(hub, skb, tx.flow, tx.class))
+	if (tx_waits(&tx, skb))
 		return;
 	tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, true);
 }
@@ -1011,6 +1050,10 @@ static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
 	unsigned int bucket, copies = 0, beyond = 0;
 	struct hm_hub *hub;
 
+	if (unlikely(!hm_storm_take(&hm->storm, hm_storm_kind(skb->data)))) {
+		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_STORM);
+		return;
+	}
 	hm_for_each_hub(hm, bucket, hub) {
 		tx.hub = hub;
 		tx.key = rcu_dereference(hub->keys.tx);
@@ -1021,7 +1064,7 @@ static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
 			continue;
 		}
 		copies++;
-		if (likely(tx_fits(&tx, skb)))
+		if (likely(tx_is_allowed(&tx, skb) && tx_fits(&tx, skb)))
 			tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, false);
 	}
 	if (beyond)
@@ -1109,11 +1152,14 @@ bool hm_is_control_frame(const struct hm_device *hm, const u8 *inner, unsigned i
 
 	if (len < sizeof(*eth) + sizeof(*ip6h) + sizeof(*th))
 		return false;
-	/* nexthdr TCP: no extension header, so not a fragment either */
+	/*
+	 * nexthdr TCP: no extension header, so not a fragment either.  The port is the
+	 * server's: from it no connection is opened, or it would lead to every other port.
+	 */
 	return ether_addr_equal_unaligned(eth->h_dest, id) &&
 	       eth->h_proto == htons(ETH_P_IPV6) && ip6h->version == 6 &&
 	       ip6h->nexthdr == IPPROTO_TCP &&
-	       (th->source == port || th->dest == port);
+	       (th->dest == port || (th->source == port && (!th->syn || th->ack)));
 }
 
 /* ---- HOP and PROBE frames ------------------------------------------------------------ */

@@ -5,17 +5,19 @@
                                     hub 1 (kernel)
       peer 3 (Python) ---- veth ----+
 
-A test names the reasons it provokes with @provokes; the last test fails if a reason of
-the header has no test and no entry in UNREACHABLE.
+A test, here or in another file, names the reasons it provokes with @provokes; the last test
+fails if a reason of the header has no test and no entry in UNREACHABLE.
 """
 
+import importlib
+import os
 import socket
 import struct
 import threading
 
 from lib import frame, uapi
 from lib.ktap import expect, expect_equal, quick
-from lib.lab import MARK, DropsExactly, Lab, unchanged_but
+from lib.lab import MARK, PROVOKED, DropsExactly, Lab, provokes, unchanged_but
 from lib.mesh import CHACHA, hub_ref, ip_batch, link_ref, material, run, wait_for
 from lib.netlink import as_dict, attr, mac, number, u32
 
@@ -24,17 +26,8 @@ UNREACHABLE = {
     "no-memory": "needs fault injection, which Debian's kernels are built without",
 }
 
-PROVOKED = {}
 UNKNOWN_HUB = mac("02:68:75:62:00:ee")
 lab = None
-
-
-def provokes(*reasons):
-    def note(test):
-        for reason in reasons:
-            PROVOKED.setdefault(reason, []).append(test.__name__)
-        return test
-    return note
 
 
 def setup():
@@ -355,9 +348,12 @@ def test_inner_header_without_payload_is_delivered():
 
 # ---- HOP and PROBE
 
-def control_segment(sport, dport, proto=6, kind=0x86DD):
+SYN, SYN_ACK, ACK = 0x5002, 0x5012, 0x5010
+
+
+def control_segment(sport, dport, proto=6, kind=0x86DD, flags=ACK):
     """An inner frame: IPv6 and the head of a TCP or UDP segment, from peer 2."""
-    segment = struct.pack(">HHIIHHHH", sport, dport, 1, 0, 0x5002, 1024, 0, 0)
+    segment = struct.pack(">HHIIHHHH", sport, dport, 1, 0, flags, 1024, 0, 0)
     ip6 = struct.pack(">IHBB", 6 << 28, len(segment), proto, 64) + socket.inet_pton(
         socket.AF_INET6, lab[2].ula) + socket.inet_pton(socket.AF_INET6, lab.hub.ula)
     return lab[2].inner(ip6 + segment, kind=kind)
@@ -367,7 +363,7 @@ def control_segment(sport, dport, proto=6, kind=0x86DD):
 def test_hop_frames_with_other_than_the_control_port_are_refused():
     port = uapi.HM_PORT_CONTROL
     bad = [control_segment(1000, 1001), control_segment(1000, port + 1),
-           control_segment(1000, port, proto=17), control_segment(1000, port, kind=0x0800),
+           control_segment(port, 22, flags=SYN), control_segment(1000, port, proto=17), control_segment(1000, port, kind=0x0800),
            lab[2].inner(b"not IP at all"), lab[2].inner(b""),
            control_segment(1000, port)[:-18]]
     with drops(rx_hop_policy=len(bad)):
@@ -382,8 +378,11 @@ def test_hop_frames_of_the_control_port_are_delivered():
     before = accepted()
     with drops():
         lab[2].send(lab[2].build_hop(control_segment(1000, uapi.HM_PORT_CONTROL)))
-        lab[2].send(lab[2].build_hop(control_segment(uapi.HM_PORT_CONTROL, 1000)))
-        wait_for("two frames accepted", lambda: accepted() == before + 2)
+        lab[2].send(lab[2].build_hop(control_segment(1000, uapi.HM_PORT_CONTROL, flags=SYN)))
+        for flags in (SYN_ACK, ACK):
+            lab[2].send(lab[2].build_hop(control_segment(uapi.HM_PORT_CONTROL, 1000,
+                                                         flags=flags)))
+        wait_for("four frames accepted", lambda: accepted() == before + 4)
     expect_still_works()
 
 
@@ -799,6 +798,9 @@ def test_frames_that_wait_when_interface_or_link_goes_are_counted():
 
 
 def test_every_reason_is_provoked_or_excused():
+    for name in os.listdir(os.path.dirname(os.path.abspath(__file__))):
+        if name.startswith("test_") and name.endswith(".py"):
+            importlib.import_module(name[:-3])
     names = set(uapi.DROP_NAMES.values())
     expect(names, "no reasons found")
     missing = names - set(PROVOKED) - set(UNREACHABLE)

@@ -15,10 +15,18 @@
  *   HUBMESH_A_IFNAME   string       }
  *   HUBMESH_A_DEVICE   nest         DEV_SET, DEV_GET
  *     HUBMESH_A_DEVICE_*
+ *     HUBMESH_A_DEVICE_STORM        nest
+ *       HUBMESH_A_STORM_*             u32
  *   HUBMESH_A_LINK     nest         LINK_NEW/SET/DEL/GET, KEY_*, events
  *     HUBMESH_A_LINK_*
- *   HUBMESH_A_HUB      nest         HUB_NEW/DEL/GET, KEY_*, events
+ *   HUBMESH_A_HUB      nest         HUB_NEW/SET/DEL/GET, KEY_*, events
  *     HUBMESH_A_HUB_*
+ *     HUBMESH_A_HUB_GUARD           nest, HUB_SET, HUB_GET
+ *       HUBMESH_A_GUARD_*
+ *       HUBMESH_A_GUARD_PREFIXES      nest
+ *         HUBMESH_A_PREFIXES_PREFIX     binary(5 or 17), repeated
+ *       HUBMESH_A_GUARD_STORM         nest
+ *         HUBMESH_A_STORM_*             u32
  *   HUBMESH_A_KEY      nest         KEY_SET, KEY_USE, KEY_DEL
  *     HUBMESH_A_KEY_*
  *   HUBMESH_A_ROUTES   nest         ROUTE_REPLACE, ROUTE_GET
@@ -42,6 +50,21 @@
  *   HUBMESH_A_RULES    nest         RULE_REPLACE, RULE_GET
  *     HUBMESH_A_RULES_RULE        nest, repeated, at most HUBMESH_RULES_MAX
  *       HUBMESH_A_RULE_*
+ *   HUBMESH_A_FILTER   nest         FILTER_REPLACE, FILTER_GET
+ *     HUBMESH_A_FILTER_GENERATION u64
+ *     HUBMESH_A_FILTER_FLAGS      u32  HUBMESH_FILTER_F_*
+ *     HUBMESH_A_FILTER_HOPS_LIMIT   u8
+ *     HUBMESH_A_FILTER_ZONE       nest, repeated
+ *       HUBMESH_A_ZONE_ID           u16
+ *       HUBMESH_A_ZONE_MAC          binary(6)  }
+ *       HUBMESH_A_ZONE_VLAN         u16        } one of the four
+ *       HUBMESH_A_ZONE_IFINDEX      u32        }
+ *       HUBMESH_A_ZONE_HUB          binary(6)  }
+ *     HUBMESH_A_FILTER_PAIR       nest, repeated
+ *       HUBMESH_A_PAIR_SRC          u16
+ *       HUBMESH_A_PAIR_DST          u16
+ *     HUBMESH_A_FILTER_ACL        nest, repeated, in order
+ *       HUBMESH_A_ACL_*
  */
 #ifndef _UAPI_LINUX_HUBMESH_H
 #define _UAPI_LINUX_HUBMESH_H
@@ -55,6 +78,13 @@
 #define HUBMESH_HUBS_MAX	16384	/* per device */
 #define HUBMESH_FDB_MAX		32768	/* per device */
 #define HUBMESH_RULES_MAX	64	/* classification rules per device */
+#define HUBMESH_FILTER_ZONES_MAX	32768	/* zone rules of one rule set */
+#define HUBMESH_FILTER_PAIRS_MAX	4096	/* zone pairs of one rule set */
+#define HUBMESH_FILTER_ACL_MAX	1024	/* ACL entries of one rule set */
+/* A hub with all three is a netlink message of less than a page. */
+#define HUBMESH_GUARD_ZONES_MAX	64	/* zones of one hub */
+#define HUBMESH_GUARD_MACS_MAX	64	/* listed source addresses of one hub */
+#define HUBMESH_GUARD_PREFIXES_MAX	64	/* source prefixes of one hub */
 
 /**
  * enum hubmesh_cmd - commands of the family
@@ -82,6 +112,9 @@
  * @HUBMESH_CMD_QOS_GET: do, dump: queues of links, settings and statistics
  * @HUBMESH_CMD_RULE_REPLACE: replace all classification rules as one
  * @HUBMESH_CMD_RULE_GET: dump: the classification rules, in order
+ * @HUBMESH_CMD_HUB_SET: replace what is allowed to a hub (HUBMESH_A_HUB_GUARD)
+ * @HUBMESH_CMD_FILTER_REPLACE: one step of a rule set transaction
+ * @HUBMESH_CMD_FILTER_GET: dump: the rule set in force with its counters
  * @__HUBMESH_CMD_MAX: one above the last command
  */
 enum hubmesh_cmd {
@@ -109,6 +142,9 @@ enum hubmesh_cmd {
 	HUBMESH_CMD_QOS_GET,
 	HUBMESH_CMD_RULE_REPLACE,
 	HUBMESH_CMD_RULE_GET,
+	HUBMESH_CMD_HUB_SET,
+	HUBMESH_CMD_FILTER_REPLACE,
+	HUBMESH_CMD_FILTER_GET,
 	__HUBMESH_CMD_MAX,
 };
 #define HUBMESH_CMD_MAX (__HUBMESH_CMD_MAX - 1)
@@ -127,6 +163,7 @@ enum hubmesh_attr {
 	HUBMESH_A_PAD,
 	HUBMESH_A_QOS,
 	HUBMESH_A_RULES,
+	HUBMESH_A_FILTER,
 	__HUBMESH_A_MAX,
 };
 #define HUBMESH_A_MAX (__HUBMESH_A_MAX - 1)
@@ -147,6 +184,10 @@ enum hubmesh_attr {
  * @HUBMESH_A_DEVICE_HUBS: u32, number of hubs
  * @HUBMESH_A_DEVICE_GENERATION: u64, generation of the route set in force
  * @HUBMESH_A_DEVICE_PAD: empty, may stand before a u64 to align it
+ * @HUBMESH_A_DEVICE_STORM: nest of HUBMESH_A_STORM_*: limits of what is flooded from
+ *	here into the mesh; replaced as one
+ * @HUBMESH_A_DEVICE_FILTER_GENERATION: u64, generation of the rule set in force
+ *	(read only)
  * @__HUBMESH_A_DEVICE_MAX: one above the last attribute
  */
 enum hubmesh_device_attr {
@@ -164,6 +205,8 @@ enum hubmesh_device_attr {
 	HUBMESH_A_DEVICE_HUBS,
 	HUBMESH_A_DEVICE_GENERATION,
 	HUBMESH_A_DEVICE_PAD,
+	HUBMESH_A_DEVICE_STORM,
+	HUBMESH_A_DEVICE_FILTER_GENERATION,
 	__HUBMESH_A_DEVICE_MAX,
 };
 #define HUBMESH_A_DEVICE_MAX (__HUBMESH_A_DEVICE_MAX - 1)
@@ -250,6 +293,8 @@ enum hubmesh_link_state {
  * @HUBMESH_A_HUB_RX_PHASES: u8, bit mask of live receive phases (read only)
  * @HUBMESH_A_HUB_HELD: u32, frames waiting for a session (read only)
  * @HUBMESH_A_HUB_STATS: nest of HUBMESH_A_STATS_*: sealed to and opened from it
+ * @HUBMESH_A_HUB_GUARD: nest of HUBMESH_A_GUARD_*: what its frames may be; HUB_SET
+ *	replaces it as one, and without it HUB_SET allows everything
  * @__HUBMESH_A_HUB_MAX: one above the last attribute
  */
 enum hubmesh_hub_attr {
@@ -259,6 +304,7 @@ enum hubmesh_hub_attr {
 	HUBMESH_A_HUB_RX_PHASES,
 	HUBMESH_A_HUB_HELD,
 	HUBMESH_A_HUB_STATS,
+	HUBMESH_A_HUB_GUARD,
 	__HUBMESH_A_HUB_MAX,
 };
 #define HUBMESH_A_HUB_MAX (__HUBMESH_A_HUB_MAX - 1)
@@ -523,6 +569,193 @@ enum hubmesh_rule_attr {
 };
 #define HUBMESH_A_RULE_MAX (__HUBMESH_A_RULE_MAX - 1)
 
+/**
+ * enum hubmesh_storm_attr - inside HUBMESH_A_DEVICE_STORM and HUBMESH_A_GUARD_STORM
+ * @HUBMESH_A_STORM_UNSPEC: no attribute
+ * @HUBMESH_A_STORM_BROADCAST_PPS: u32, broadcast frames per second, 0 or absent: any
+ * @HUBMESH_A_STORM_MULTICAST_PPS: u32, other multicast frames, likewise
+ * @HUBMESH_A_STORM_UNKNOWN_PPS: u32, unicast frames to addresses nobody knows, likewise
+ * @__HUBMESH_A_STORM_MAX: one above the last attribute
+ */
+enum hubmesh_storm_attr {
+	HUBMESH_A_STORM_UNSPEC,
+	HUBMESH_A_STORM_BROADCAST_PPS,
+	HUBMESH_A_STORM_MULTICAST_PPS,
+	HUBMESH_A_STORM_UNKNOWN_PPS,
+	__HUBMESH_A_STORM_MAX,
+};
+#define HUBMESH_A_STORM_MAX (__HUBMESH_A_STORM_MAX - 1)
+
+/**
+ * enum hubmesh_guard_attr - inside HUBMESH_A_HUB_GUARD
+ *
+ * What is absent is not checked.  A list that is there but empty allows nothing.
+ *
+ * @HUBMESH_A_GUARD_UNSPEC: no attribute
+ * @HUBMESH_A_GUARD_ZONES: binary, u16 each: zones its frames may claim; 0, no zone, must
+ *	be listed like any other
+ * @HUBMESH_A_GUARD_MACS: binary, 6 bytes each: inner source addresses it may use beside
+ *	its own id
+ * @HUBMESH_A_GUARD_MACS_LEARN: u32, how many more may be learned behind it
+ * @HUBMESH_A_GUARD_PREFIXES: nest of HUBMESH_A_PREFIXES_PREFIX: inner source addresses
+ * @HUBMESH_A_GUARD_FRAMES_PPS: u32, inner frames per second, 0 any
+ * @HUBMESH_A_GUARD_BYTES_PS: u64, their bytes per second, 0 any
+ * @HUBMESH_A_GUARD_STORM: nest of HUBMESH_A_STORM_*: limits of what it floods to us
+ * @HUBMESH_A_GUARD_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_GUARD_MAX: one above the last attribute
+ */
+enum hubmesh_guard_attr {
+	HUBMESH_A_GUARD_UNSPEC,
+	HUBMESH_A_GUARD_ZONES,
+	HUBMESH_A_GUARD_MACS,
+	HUBMESH_A_GUARD_MACS_LEARN,
+	HUBMESH_A_GUARD_PREFIXES,
+	HUBMESH_A_GUARD_FRAMES_PPS,
+	HUBMESH_A_GUARD_BYTES_PS,
+	HUBMESH_A_GUARD_STORM,
+	HUBMESH_A_GUARD_PAD,
+	__HUBMESH_A_GUARD_MAX,
+};
+#define HUBMESH_A_GUARD_MAX (__HUBMESH_A_GUARD_MAX - 1)
+
+/**
+ * enum hubmesh_prefixes_attr - inside HUBMESH_A_GUARD_PREFIXES
+ * @HUBMESH_A_PREFIXES_UNSPEC: no attribute
+ * @HUBMESH_A_PREFIXES_PREFIX: binary: IPv4 (4) or IPv6 (16) address, prefix length (1)
+ * @__HUBMESH_A_PREFIXES_MAX: one above the last attribute
+ */
+enum hubmesh_prefixes_attr {
+	HUBMESH_A_PREFIXES_UNSPEC,
+	HUBMESH_A_PREFIXES_PREFIX,
+	__HUBMESH_A_PREFIXES_MAX,
+};
+#define HUBMESH_A_PREFIXES_MAX (__HUBMESH_A_PREFIXES_MAX - 1)
+
+/**
+ * enum hubmesh_filter_attr - inside HUBMESH_A_FILTER
+ * @HUBMESH_A_FILTER_UNSPEC: no attribute
+ * @HUBMESH_A_FILTER_GENERATION: u64, of the set
+ * @HUBMESH_A_FILTER_FLAGS: u32, HUBMESH_FILTER_F_*
+ * @HUBMESH_A_FILTER_HOPS_LIMIT: u8, frames that came over more hops are refused, 1..63;
+ *	0 or absent: any
+ * @HUBMESH_A_FILTER_ZONE: nest of HUBMESH_A_ZONE_*, repeated
+ * @HUBMESH_A_FILTER_PAIR: nest of HUBMESH_A_PAIR_*, repeated: zones that may send to each
+ *	other, in this direction
+ * @HUBMESH_A_FILTER_ACL: nest of HUBMESH_A_ACL_*, repeated: the first that matches decides
+ * @HUBMESH_A_FILTER_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_FILTER_MAX: one above the last attribute
+ */
+enum hubmesh_filter_attr {
+	HUBMESH_A_FILTER_UNSPEC,
+	HUBMESH_A_FILTER_GENERATION,
+	HUBMESH_A_FILTER_FLAGS,
+	HUBMESH_A_FILTER_HOPS_LIMIT,
+	HUBMESH_A_FILTER_ZONE,
+	HUBMESH_A_FILTER_PAIR,
+	HUBMESH_A_FILTER_ACL,
+	HUBMESH_A_FILTER_PAD,
+	__HUBMESH_A_FILTER_MAX,
+};
+#define HUBMESH_A_FILTER_MAX (__HUBMESH_A_FILTER_MAX - 1)
+
+/* A transaction, as HUBMESH_ROUTES_F_*; an empty set filters nothing. */
+#define HUBMESH_FILTER_F_BEGIN	(1 << 0)
+#define HUBMESH_FILTER_F_COMMIT	(1 << 1)
+
+/**
+ * enum hubmesh_zone_attr - inside HUBMESH_A_FILTER_ZONE: who is in a zone
+ * @HUBMESH_A_ZONE_UNSPEC: no attribute
+ * @HUBMESH_A_ZONE_ID: u16, the zone, 1..65535
+ * @HUBMESH_A_ZONE_MAC: binary(6), a unicast address
+ * @HUBMESH_A_ZONE_VLAN: u16, frames with this VLAN id, 1..4094
+ * @HUBMESH_A_ZONE_IFINDEX: u32, what comes in by, or goes out of, this interface
+ * @HUBMESH_A_ZONE_HUB: binary(6), a hub, this one or another, and what is behind it
+ * @__HUBMESH_A_ZONE_MAX: one above the last attribute
+ */
+enum hubmesh_zone_attr {
+	HUBMESH_A_ZONE_UNSPEC,
+	HUBMESH_A_ZONE_ID,
+	HUBMESH_A_ZONE_MAC,
+	HUBMESH_A_ZONE_VLAN,
+	HUBMESH_A_ZONE_IFINDEX,
+	HUBMESH_A_ZONE_HUB,
+	__HUBMESH_A_ZONE_MAX,
+};
+#define HUBMESH_A_ZONE_MAX (__HUBMESH_A_ZONE_MAX - 1)
+
+/**
+ * enum hubmesh_pair_attr - inside HUBMESH_A_FILTER_PAIR
+ * @HUBMESH_A_PAIR_UNSPEC: no attribute
+ * @HUBMESH_A_PAIR_SRC: u16, zone that may send, 0 for what has no zone
+ * @HUBMESH_A_PAIR_DST: u16, zone it may send to, likewise
+ * @__HUBMESH_A_PAIR_MAX: one above the last attribute
+ */
+enum hubmesh_pair_attr {
+	HUBMESH_A_PAIR_UNSPEC,
+	HUBMESH_A_PAIR_SRC,
+	HUBMESH_A_PAIR_DST,
+	__HUBMESH_A_PAIR_MAX,
+};
+#define HUBMESH_A_PAIR_MAX (__HUBMESH_A_PAIR_MAX - 1)
+
+/**
+ * enum hubmesh_acl_attr - inside HUBMESH_A_FILTER_ACL
+ *
+ * An entry matches if all that it names does; what is absent matches anything.
+ *
+ * @HUBMESH_A_ACL_UNSPEC: no attribute
+ * @HUBMESH_A_ACL_ACTION: u32, enum hubmesh_acl_action
+ * @HUBMESH_A_ACL_SRC_ZONE: u16, source zone
+ * @HUBMESH_A_ACL_DST_ZONE: u16, destination zone
+ * @HUBMESH_A_ACL_ETHERTYPE: u16, behind VLAN tags, host order
+ * @HUBMESH_A_ACL_VLAN: u16, outermost VLAN id, 0 for none, 0..4094
+ * @HUBMESH_A_ACL_PROTOCOL: u8, IPv4 protocol, or IPv6 next header behind extension headers
+ * @HUBMESH_A_ACL_SRC: binary, source prefix, as HUBMESH_A_PREFIXES_PREFIX
+ * @HUBMESH_A_ACL_DST: binary, destination prefix, likewise
+ * @HUBMESH_A_ACL_SPORT_FIRST: u16, lowest source port, host order
+ * @HUBMESH_A_ACL_SPORT_LAST: u16, highest; as SPORT_FIRST if absent
+ * @HUBMESH_A_ACL_DPORT_FIRST: u16, lowest destination port, host order
+ * @HUBMESH_A_ACL_DPORT_LAST: u16, highest; as DPORT_FIRST if absent
+ * @HUBMESH_A_ACL_LOG: u32, log one of so many hits; 0 or absent: none
+ * @HUBMESH_A_ACL_HITS: u64, frames the entry decided on (read only)
+ * @HUBMESH_A_ACL_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_ACL_MAX: one above the last attribute
+ */
+enum hubmesh_acl_attr {
+	HUBMESH_A_ACL_UNSPEC,
+	HUBMESH_A_ACL_ACTION,
+	HUBMESH_A_ACL_SRC_ZONE,
+	HUBMESH_A_ACL_DST_ZONE,
+	HUBMESH_A_ACL_ETHERTYPE,
+	HUBMESH_A_ACL_VLAN,
+	HUBMESH_A_ACL_PROTOCOL,
+	HUBMESH_A_ACL_SRC,
+	HUBMESH_A_ACL_DST,
+	HUBMESH_A_ACL_SPORT_FIRST,
+	HUBMESH_A_ACL_SPORT_LAST,
+	HUBMESH_A_ACL_DPORT_FIRST,
+	HUBMESH_A_ACL_DPORT_LAST,
+	HUBMESH_A_ACL_LOG,
+	HUBMESH_A_ACL_HITS,
+	HUBMESH_A_ACL_PAD,
+	__HUBMESH_A_ACL_MAX,
+};
+#define HUBMESH_A_ACL_MAX (__HUBMESH_A_ACL_MAX - 1)
+
+/**
+ * enum hubmesh_acl_action - what becomes of a frame an ACL entry matches
+ * @HUBMESH_ACL_UNSPEC: no action
+ * @HUBMESH_ACL_ACCEPT: it passes
+ * @HUBMESH_ACL_DENY: it is dropped
+ * @__HUBMESH_ACL_MAX: one above the last action
+ */
+enum hubmesh_acl_action {
+	HUBMESH_ACL_UNSPEC,
+	HUBMESH_ACL_ACCEPT,
+	HUBMESH_ACL_DENY,
+	__HUBMESH_ACL_MAX,
+};
+
 /*
  * HUBMESH_DROP_REASONS(X) lists X(NAME, "name", "explanation") once for the
  * kernel, ethtool, meshctl and the tests.
@@ -566,7 +799,16 @@ enum hubmesh_rule_attr {
 	X(NO_MEMORY, "no-memory", "allocation failed")			\
 	X(TX_QUEUE_FULL, "tx-queue-full", "the class had its limit waiting for the link") \
 	X(TX_CODEL, "tx-codel", "waited too long for the link (CoDel)")	\
-	X(TX_QUEUE_FLUSHED, "tx-queue-flushed", "link or interface went away while it waited")
+	X(TX_QUEUE_FLUSHED, "tx-queue-flushed", "link or interface went away while it waited") \
+	X(RX_ZONE, "rx-zone", "zone is not its hub's or may not send to the destination's") \
+	X(RX_ACL, "rx-acl", "denied by the ACL")			\
+	X(RX_RATE, "rx-rate", "source hub is above its rate")		\
+	X(RX_GUARD, "rx-guard", "source address is not its hub's")	\
+	X(RX_STORM, "rx-storm", "source hub floods above its rate")	\
+	X(RX_HOPS, "rx-hops", "came over more hops than allowed")	\
+	X(TX_ZONE, "tx-zone", "zone may not send to the destination's")	\
+	X(TX_ACL, "tx-acl", "denied by the ACL")			\
+	X(TX_STORM, "tx-storm", "flooded above the device's rate")
 
 #define HUBMESH_DROP_ENUM(name, str, doc) HUBMESH_DROP_##name,
 

@@ -2,7 +2,7 @@
 """Requests of the hubmesh family as attribute bytes: ones the kernel takes, with
 arguments to spoil them."""
 
-from . import uapi
+from . import policy, uapi
 from .mesh import CHACHA, hub_ref, link_ref, material
 from .netlink import attr, mac, u8, u32, u64
 
@@ -72,6 +72,8 @@ KEY_SET, KEY_USE, KEY_DEL = (getattr(uapi, f"HUBMESH_CMD_KEY_{n}") for n in ("SE
 ROUTE_REPLACE, ROUTE_GET = uapi.HUBMESH_CMD_ROUTE_REPLACE, uapi.HUBMESH_CMD_ROUTE_GET
 FDB_NEW, FDB_DEL, FDB_GET, FDB_FLUSH = (getattr(uapi, f"HUBMESH_CMD_FDB_{n}")
                                         for n in ("NEW", "DEL", "GET", "FLUSH"))
+HUB_SET = uapi.HUBMESH_CMD_HUB_SET
+FILTER_REPLACE, FILTER_GET = uapi.HUBMESH_CMD_FILTER_REPLACE, uapi.HUBMESH_CMD_FILTER_GET
 QOS_SET, QOS_GET = uapi.HUBMESH_CMD_QOS_SET, uapi.HUBMESH_CMD_QOS_GET
 RULE_REPLACE, RULE_GET = uapi.HUBMESH_CMD_RULE_REPLACE, uapi.HUBMESH_CMD_RULE_GET
 COMMANDS = [cmd for cmd in range(1, uapi.HUBMESH_CMD_MAX + 1) if cmd != uapi.HUBMESH_CMD_EVENT]
@@ -108,7 +110,7 @@ def valid_nests(cmd):
     owner, which = hub_ref(OTHER), phase_of(0)
     return {DEV_SET: [device_nest(attr(uapi.HUBMESH_A_DEVICE_TTL, u8(9)))], LINK_NEW: [link()],
             LINK_SET: [link_set()], LINK_DEL: [link_ref(5)], LINK_GET: [link_ref(5)],
-            HUB_NEW: [owner], HUB_DEL: [owner], HUB_GET: [owner], KEY_SET: [owner, key()],
+            HUB_NEW: [owner], HUB_SET: [owner], FILTER_REPLACE: [policy.rules(1, WHOLE)], HUB_DEL: [owner], HUB_GET: [owner], KEY_SET: [owner, key()],
             KEY_USE: [owner, which], KEY_DEL: [owner, which],
             ROUTE_REPLACE: [routes(1, WHOLE)], FDB_NEW: [fdb(OTHER, PEER)],
             FDB_DEL: [fdb(OTHER)], QOS_SET: [link_ref(5), qos(qos_class())],
