@@ -24,7 +24,8 @@ static noinline void *fail(void)
 
 static int allocation(struct kprobe *kp, struct pt_regs *regs)
 {
-	if (!in_task() || current->pid != READ_ONCE(task) || !READ_ONCE(nth))
+	/* the probe itself counts as an interrupt; allocations happen in none */
+	if (in_serving_softirq() || current->pid != READ_ONCE(task) || !READ_ONCE(nth))
 		return 0;
 	WRITE_ONCE(nth, nth - 1);
 	if (nth)

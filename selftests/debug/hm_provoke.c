@@ -290,7 +290,7 @@ static void racing_count(void)
 	struct task_struct *b = kthread_run(count, NULL, "hm_race_b");
 
 	if (!IS_ERR(a) && !IS_ERR(b))
-		ssleep(number + 1);
+		schedule_timeout_interruptible((number + 1) * HZ);
 }
 
 /* ---- choice --------------------------------------------------------------------------- */

@@ -4,48 +4,30 @@
       x . . . . . a --------- b       the stream is a -> b; x knows the mesh's name only
 """
 
-import socket
-
-from lib import frame, uapi
-from lib.daemon import DaemonMesh, PATIENT
+from lib.daemon import DaemonMesh, PATIENT, forge_frames
 from lib.ktap import expect, expect_equal
-from lib.mesh import material, wait_for
-from lib.netlink import inside, mac
-from lib.traffic import Stream
+from lib.mesh import wait_for
 
 FRAMES = 50
-
-
-def forge_frames(rogue, target, address):
-    """Frames of the right form, tagged with a key that @target does not have."""
-    guess = frame.Material(material("guess"))
-    with inside(rogue.netns):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    with sock:
-        for i in range(1, FRAMES + 1):
-            header = frame.Header(link_index=1 + i % 2 * 9, hop_seq=i, counter=i, dst=mac(target.id),
-                                  src=mac(rogue.id))
-            sock.sendto(frame.seal(header, guess, guess, bytes(64)), (address, uapi.HM_PORT_DATA))
 
 
 def test_stranger_is_refused_and_counted_and_disturbs_nobody():
     with DaemonMesh("ab", ["ab"], probe=PATIENT) as mesh:
         a, b = mesh["a"], mesh["b"]
         mesh.wait_whole()
-        other = f"{mesh.work}/other"
-        mesh.new_authority(f"{other}/ca")
-        rogue = mesh.hub("x", f"{other}/ca")
+        mesh.new_authority(f"{mesh.work}/other/ca")
+        rogue = mesh.hub("x", f"{mesh.work}/other/ca")
         expect_equal((a.refused(), b.refused()), (0, 0), "refused before")
         sessions = a.json("sessions")["sessions"]
-        with Stream(a, b, a.hub("a")["ula"], a.hub("b")["ula"], pause=0.01) as stream:
+        with mesh.stream("a", "b") as stream:
             stream.wait_progress()
             try:
                 rogue.create()
-                mesh.wire(rogue, a)
+                at = mesh.wire(rogue, a)
                 rogue.start()
                 wait_for("a or x refuses", lambda: a.refused() + rogue.refused() > 0, 30, 0.2)
                 before = a.drops()
-                forge_frames(rogue, a, "192.168.2.2")
+                forge_frames(rogue, a, at, FRAMES)
                 counted = lambda: sum(a.drops().get(n, 0) - before.get(n, 0)
                                       for n in ("rx-hop-tag", "rx-link-unknown"))
                 wait_for("forged frames are counted", lambda: counted() >= FRAMES, 10, 0.1)

@@ -12,16 +12,17 @@ import time
 from lib.daemon import DaemonMesh, silent
 from lib.ktap import Report, expect, expect_equal
 from lib.mesh import run, wait_for
-from lib.traffic import Stream
 
-GAP_MAX_S = 2.0  # emulated CPU, shared with other work; 150 to 200 ms by design
+# More than the usual 150 ms of silence: a machine that shares its CPUs stalls for longer.
+PROBE = {"interval_ms": 50, "misses": 8}
+GAP_MAX_S = 2.0
 PAUSE_S = 0.01
 mesh = None
 
 
 def setup():
     global mesh
-    mesh = DaemonMesh("abcd", ["ab", "bc", "cd", "da"])
+    mesh = DaemonMesh("abcd", ["ab", "bc", "cd", "da"], probe=PROBE)
     mesh.up()
     mesh.wait_whole()
 
@@ -34,8 +35,7 @@ def teardown():
 @contextlib.contextmanager
 def stream_a_to_c():
     wait_for("a has two ways to c", lambda: len(ways("a", "c")) == 2, 40, 0.1)
-    with Stream(mesh["a"], mesh["c"], mesh["a"].hub("a")["ula"], mesh["a"].hub("c")["ula"],
-                pause=PAUSE_S) as stream:
+    with mesh.stream("a", "c", PAUSE_S) as stream:
         stream.wait_progress()
         yield stream
 
@@ -65,12 +65,6 @@ def both_ends(x, y):
     return (x, y), (y, x)
 
 
-def expect_nothing_lost(stream, first):
-    stream.wait_progress()
-    expect_equal([n for n in range(first, stream.sent - 20) if n not in stream.got_at], [],
-                 "lost though the link was not in use")
-
-
 def expect_short_gap(stream, begin):
     """The stream goes on, and paused for less than GAP_MAX_S since @begin."""
     stream.wait_progress(50, 30)
@@ -86,7 +80,9 @@ def test_silent_link_is_left_for_the_other_way():
         first = stream.sent
         with silent(*both_ends(beside, mesh["c"])):
             wait_for("a knows", lambda: ways("a", "c") == {through.name}, 20, 0.1)
-            expect_nothing_lost(stream, first)
+            stream.wait_progress()
+            expect_equal([n for n in range(first, stream.received[-1]) if n not in stream.got_at], [],
+                         "lost though the link was not in use")
         wait_for("two ways again", lambda: len(ways("a", "c")) == 2, 40, 0.1)
         through, beside = relays(stream)
         begin = time.monotonic()
@@ -115,14 +111,15 @@ def test_routes_to_a_stopped_hub_vanish_and_those_through_it_move():
         others = "".join(n for n in "abcd" if n != through.name)
         begin = time.monotonic()
         through.stop()
-        wait_for("routes to it vanish", lambda: not any(route(n, through.name) for n in others), 10, 0.1)
-        took = time.monotonic() - begin
+        wait_for("routes to it vanish", lambda: not any(route(n, through.name) for n in others), 10)
+        Report.comment(f"no route to the stopped hub after {time.monotonic() - begin:.2f} s")
         expect_short_gap(stream, begin)
+        wait_for("the others find the way round", lambda: all(
+            ways(n, to) for n in others for to in others if n != to), 10, 0.1)
         for n in others:
-            expect_equal({r["hub_name"] for r in mesh[n].json("routes")["routes"]},
-                         set(others) - {n}, f"routes of {n}")
-            expect(all(v["peer_name"] != through.name for to in others if to != n
-                       for v in route(n, to)["via"]), f"{n} still sends through {through.name}")
-        Report.comment(f"routes to the stopped hub gone everywhere after {took:.1f} s")
+            routes = mesh[n].json("routes")["routes"]
+            expect_equal({r["hub_name"] for r in routes}, set(others) - {n}, f"routes of {n}")
+            expect(all(v["peer_name"] != through.name for r in routes
+                       for v in r["via"] + [r["backup"]] if v), f"{n} still uses {through.name}")
         through.start()
         mesh.wait_whole()

@@ -13,8 +13,11 @@ import sys
 import tempfile
 import time
 
-from .mesh import ip_batch, netns_add, netns_del, run, wait_for
+from . import frame, uapi
+from .mesh import ip_batch, material, netns_add, netns_del, run, wait_for
+from .netlink import inside, mac
 from .pace import scaled
+from .traffic import Stream, closing_all, udp_socket
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.environ.get("HUBMESH_BUILD", os.path.join(TOP, "build"))
@@ -233,7 +236,7 @@ class DaemonMesh:
             hub.start()
 
     def wire(self, x, y):
-        """A veth pair between two hubs: to-<other's name> on each side."""
+        """A veth pair between two hubs, to-<other's name> on each side; returns @y's address."""
         self.wires += 1
         for hub, other, host in ((x, y, 1), (y, x, 2)):
             dev = f"to-{other.name}"
@@ -244,12 +247,21 @@ class DaemonMesh:
             if self.underlay_ipv4:
                 rows.insert(-1, f"addr add 192.168.{self.wires}.{host}/24 dev {dev}")
             ip_batch(hub.netns, rows)
+        return f"192.168.{self.wires}.2"
 
     def is_whole(self):
         return all(hub.sees(len(self.hubs)) for hub in self)
 
     def wait_whole(self, seconds=60):
-        wait_for("every hub reaches every other", self.is_whole, seconds, 0.2)
+        wait_for("every hub reaches every other", self.is_whole, seconds, 0.05)
+
+    def stream(self, src, dst, pause=0.01):
+        """A Stream between the hubs of these names, which get their seal first: nothing waits."""
+        tx, rx = self[src], self[dst]
+        with closing_all(udp_socket(tx.netns, tx.ula)) as (first,):
+            first.sendto(b"hello", (rx.ula, 9))
+        wait_for("both have the seal", lambda: tx.hub(dst)["has_seal"] and rx.hub(src)["has_seal"], 30)
+        return Stream(tx, rx, tx.ula, rx.ula, pause=pause)
 
 
 @contextlib.contextmanager
@@ -262,3 +274,15 @@ def silent(*ends):
     finally:
         for hub, other in ends:
             run(f"tc -n {hub.netns} qdisc del dev to-{other.name} root", check=False)
+
+
+def forge_frames(rogue, target, address, n):
+    """@n frames of the right form from @rogue to @target, tagged with a key it does not have."""
+    guess = frame.Material(material("guess"))
+    with inside(rogue.netns):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        for i in range(1, n + 1):
+            header = frame.Header(link_index=i % 4, hop_seq=i, counter=i, dst=mac(target.id),
+                                  src=mac(rogue.id))
+            sock.sendto(frame.seal(header, guess, guess, bytes(64)), (address, uapi.HM_PORT_DATA))

@@ -107,11 +107,11 @@ def functions(module):
 
 
 class Below:
-    """While in force, half of the allocations fail that have [start, end) on their stack."""
+    """While in force, @percent of the allocations fail that have [start, end) on their stack."""
 
     MANY = 1000000
 
-    def __init__(self, start, end, percent=50):
+    def __init__(self, start, end, percent):
         self.start, self.end, self.percent = start, end, percent
         self.failed = 0
 

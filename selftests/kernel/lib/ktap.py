@@ -35,6 +35,12 @@ def quick(test):
     return test
 
 
+def leaps(test):
+    """Mark a test that waits for minutes: only for `run.py --leap`, where waiting costs nothing."""
+    test.leaps = True
+    return test
+
+
 def takes(seconds):
     """Mark a test that may run longer than TEST_SECONDS_MAX."""
     def mark(test):

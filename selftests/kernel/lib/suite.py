@@ -62,15 +62,15 @@ class Suite:
 
     def main(self, argv):
         """Exit status of the run that the arguments ask for."""
-        only_quick, only_list = "--quick" in argv, "--list" in argv
-        words = [a for a in argv if not a.startswith("--")]
-        if set(a for a in argv if a.startswith("--")) - {"--quick", "--list"} or not (
-                words or only_list):
+        options = {a for a in argv if a.startswith("--")}
+        words = [a for a in argv if a not in options]
+        only_list = "--list" in options
+        if options - {"--quick", "--leap", "--list"} or not (words or only_list):
             print(self.usage, file=sys.stderr)
             return 64
         module_file, names = (words or [None])[0], words[1:]
         os.environ["HUBMESH_KO"] = os.path.abspath(module_file or "")
-        plan = [(short, module, chosen_tests(short, module, names, only_quick))
+        plan = [(short, module, chosen_tests(short, module, names, options))
                 for short, module in self.files(names)]
         plan = [row for row in plan if row[2]]
         known = {s for s, _, _ in plan} | {f"{s}.{t.__name__}" for s, _, tests in plan
@@ -98,9 +98,10 @@ class Suite:
         os._exit(status)  # a stuck background thread must not keep the VM up
 
 
-def chosen_tests(short, module, names, only_quick):
-    tests = ktap.tests_of(module)
-    if only_quick:
+def chosen_tests(short, module, names, options):
+    tests = [t for t in ktap.tests_of(module)
+             if getattr(t, "leaps", False) == ("--leap" in options)]
+    if "--quick" in options:
         tests = [t for t in tests if getattr(t, "quick", False)]
     single = [n.partition(".")[2] for n in names if n.partition(".")[0] == short]
     if single and all(single):
