@@ -71,6 +71,12 @@ static u32 outer_bytes(const struct hm_queue *queue, const struct sk_buff *skb)
 	return skb->len + frames_in(skb) * hm_carrier_outer_len(queue->link);
 }
 
+/* How long @skb keeps a link with a rate busy. */
+static u64 send_ns(const struct hm_queue *queue, const struct sk_buff *skb)
+{
+	return div64_u64((u64)outer_bytes(queue, skb) * NSEC_PER_SEC, queue->rate);
+}
+
 /* ---- in --------------------------------------------------------------------- */
 
 /* Add what @from has at @off, @len bytes, to @to, whose linear part is big enough. */
@@ -249,18 +255,14 @@ static struct sk_buff *take_strict(struct hm_queue *queue, u64 now)
 {
 	struct hm_queue_class *class = &queue->class[HM_CLASS_STRICT];
 	struct sk_buff *skb;
-	u64 earliest;
 
 	if (!class->frames || !queue->strict_share || queue->strict_next_ns > now)
 		return NULL;
 	skb = take_packet(class);
 	if (!skb || !queue->rate)
 		return skb;
-	earliest = max(queue->strict_next_ns, now - HM_QUEUE_STRICT_BURST_NS);
-	/* Its share of the rate, as if it had a link of that rate to itself. */
-	queue->strict_next_ns =
-		earliest + div64_u64((u64)outer_bytes(queue, skb) * NSEC_PER_SEC * 100,
-				     queue->rate * queue->strict_share);
+	queue->strict_next_ns = max(queue->strict_next_ns, now - HM_QUEUE_STRICT_BURST_NS) +
+				div_u64(send_ns(queue, skb) * 100, queue->strict_share);
 	return skb;
 }
 
@@ -305,8 +307,7 @@ static struct sk_buff *take_next(struct hm_queue *queue)
 	skb = take_strict(queue, now) ?: take_fair(queue);
 	if (!skb || !queue->rate)
 		return skb;
-	queue->next_ns = max(queue->next_ns, now - HM_QUEUE_BURST_NS) +
-			 div64_u64((u64)outer_bytes(queue, skb) * NSEC_PER_SEC, queue->rate);
+	queue->next_ns = max(queue->next_ns, now - HM_QUEUE_BURST_NS) + send_ns(queue, skb);
 	return skb;
 }
 

@@ -13,7 +13,8 @@
  * HM_TRAIN_FREE frames in that time is left alone.  A program that waits for an answer
  * before it sends on gains nothing; its trains stay short, and a train that
  * leaves with fewer than HM_TRAIN_WORTH frames because its time was up keeps
- * its flow from waiting for HM_TRAIN_PAUSE_NS.
+ * its flow from waiting for HM_TRAIN_PAUSE_NS, unless the train before it was longer:
+ * a sender that has filled one may just have been put aside for the receiver of it.
  *
  * Order within a flow is kept: a frame that cannot ride (another length, a
  * super-frame) sends the waiting ones before it.
@@ -176,13 +177,16 @@ static u64 unload_if_due(struct hm_train *train, u64 now, u32 hold_ns,
 			 struct hm_train_load *out)
 {
 	u64 waited = now - train->started_ns;
+	bool is_worth;
 
 	if (!is_loaded(&train->load))
 		return 0;
 	if (waited < hold_ns && hold_ns - waited > HM_TRAIN_SLACK_NS)
 		return hold_ns - waited;
-	if (skb_queue_len(&train->load.frames) < HM_TRAIN_WORTH)
+	is_worth = skb_queue_len(&train->load.frames) >= HM_TRAIN_WORTH;
+	if (!is_worth && !train->has_paid)
 		train->pause_until_ns = now + HM_TRAIN_PAUSE_NS;
+	train->has_paid = is_worth;
 	unload(train, out);
 	return 0;
 }

@@ -43,6 +43,7 @@ struct hm_train_load {
  * @window_flow: flow they are counted of
  * @window_frames: frames of that flow seen since then
  * @is_busy: the window before this one was busy
+ * @has_paid: the last train was worth its wait
  * @pause_until_ns: nobody waits before: waiting did not pay
  */
 struct hm_train {
@@ -51,7 +52,7 @@ struct hm_train {
 	u64 started_ns, window_ns, pause_until_ns;
 	u32 window_frames;
 	u16 window_flow;
-	bool is_busy;
+	bool is_busy, has_paid;
 };
 
 /**

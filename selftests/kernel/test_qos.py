@@ -38,8 +38,9 @@ lab = None
 
 def setup():
     global lab
-    lab = Lab()
+    lab = big_lab("lab")
     lab.up()
+    big_frames(lab)
     lab.hub.neighbours(lab.peers.values())
     tx_usecs(lab.hub, 0)
 
@@ -47,6 +48,23 @@ def setup():
 def teardown():
     if lab:
         lab.down()
+
+
+def big_lab(prefix, **kw):
+    return Lab(underlay_mtu=9100, prefix=prefix, **kw)
+
+
+def big_frames(some_lab):
+    """Frames of 8.8 kB fit: at 1 kB/s such a one keeps a link for 9 s."""
+    ip_batch(some_lab.hub.netns, [f"link set {some_lab.hub.dev} mtu 8900"])
+
+
+def stall(some_lab, index):
+    """The link of hub 1 has just sent a frame of 9 s: what comes now waits."""
+    some_lab.hub.link_rate(index, 1000)
+    some_lab.transmit(some_lab[index].inner(bytes(8800), dst=some_lab[index].id,
+                                            src=some_lab.hub.id))
+    expect(some_lab[index].receive(), "the link does not send at all")
 
 
 def tx_usecs(hub, value):
@@ -96,14 +114,12 @@ def received(peer=2, seconds=3.0):
 
 
 @contextlib.contextmanager
-def stalled(index=2, rate=1000):
-    """Hub 1's link sends nothing more for a while: a frame of 1.4 s has just been sent."""
+def stalled(index=2):
+    """Frames for hub @index wait; they are sent at the end."""
     lab.drain()
     lab.hub.qos_set(index, {n: NEVER_DROP for n in range(8)})
-    lab.hub.link_rate(index, rate)
     try:
-        lab.transmit(ether(bytes(1300), MARK, index))
-        expect(lab[index].receive(), "the link does not send at all")
+        stall(lab, index)
         yield
     finally:
         lab.hub.link_rate(index, 0)
@@ -228,7 +244,7 @@ def test_relayed_frames_wait_beside_own_ones_in_the_class_of_their_header():
 def test_relayed_super_packets_are_cut_and_arrive_whole():
     """40 frames of one packet; 1 ms of the rate is three of them."""
     lab.join_received()
-    with stalled(3, rate=1_000_000), drops():
+    with stalled(3), drops():
         lab.hub.link_rate(3, 1_000_000)
         frames = [lab[2].build(b"%04d" % n + bytes(200), dst=lab[3].id, flow=11)
                   for n in range(40)]
@@ -264,12 +280,14 @@ def outq(sock):
 
 def removal_frees_what_waits(remove):
     """Frames of a packet socket wait; @remove() ends that, and every one is freed."""
-    with Lab(peers=(2,), prefix="qlife") as mine:
-        mine.hub.link_rate(2, 1000)
+    with big_lab("qlife", peers=(2,)) as mine:
+        big_frames(mine)
+        mine.tap.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20)
+        stall(mine, 2)
         for _ in range(40):
             mine.transmit(mine[2].id + mine.hub.id + struct.pack(">H", MARK) + bytes(1000))
-        expect(backlog(mine.hub, 2) >= 38, "nothing waits")
-        mine.tap.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20)
+        expect_equal(backlog(mine.hub, 2), 40, "frames that wait")
+        expect(outq(mine.tap), "the frames that wait are not the socket's")
         remove(mine)
         wait_for("freed frames", lambda: not outq(mine.tap))
 
@@ -277,8 +295,7 @@ def removal_frees_what_waits(remove):
 @quick
 def test_link_removed_with_a_backlog_frees_it():
     def remove(mine):
-        waiting = backlog(mine.hub, 2)
-        with DropsExactly(mine.hub, tx_queue_flushed=waiting):
+        with DropsExactly(mine.hub, tx_queue_flushed=40):
             mine.hub.link_del(2)
     removal_frees_what_waits(remove)
 
@@ -289,10 +306,9 @@ def test_interface_removed_with_a_backlog_frees_it():
 
 def test_interface_down_with_a_backlog_frees_it_and_sends_again_when_up():
     def bounce(mine):
-        waiting = backlog(mine.hub, 2)
-        with DropsExactly(mine.hub, tx_queue_flushed=waiting):
+        with DropsExactly(mine.hub, tx_queue_flushed=40):
             ip_batch(mine.hub.netns, ["link set mesh0 down"])
-        expect_equal(mine.hub.qos(2)[0]["drops_flushed"], waiting, "drops of the class")
+        expect_equal(mine.hub.qos(2)[0]["drops_flushed"], 40, "drops of the class")
         ip_batch(mine.hub.netns, ["link set mesh0 up"])
         mine.hub.link_rate(2, 1_000_000)
         mine.drain()
