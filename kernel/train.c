@@ -11,9 +11,10 @@
  *
  * Who does not send much does not wait: a flow that sends no more than
  * HM_TRAIN_FREE frames in that time is left alone.  A program that waits for an answer
- * before it sends on gains nothing; its trains stay short, and a train that
- * leaves with fewer than HM_TRAIN_WORTH frames because its time was up keeps
- * its flow from waiting for HM_TRAIN_PAUSE_NS.
+ * before it sends on gains nothing; its trains stay short, and trains in a row
+ * that leave with fewer than HM_TRAIN_WORTH frames because their time was up keep
+ * their flow from waiting for HM_TRAIN_PAUSE_NS.  A single one does not: the sender
+ * may have been kept from its CPU by who works off the train before.
  *
  * Order within a flow is kept: a frame that cannot ride (another length, a
  * super-frame) sends the waiting ones before it.
@@ -182,7 +183,9 @@ static u64 unload_if_due(struct hm_train *train, u64 now, u32 hold_ns,
 		return 0;
 	if (waited < hold_ns && hold_ns - waited > HM_TRAIN_SLACK_NS)
 		return hold_ns - waited;
-	if (skb_queue_len(&train->load.frames) < HM_TRAIN_WORTH)
+	if (skb_queue_len(&train->load.frames) >= HM_TRAIN_WORTH)
+		train->vain_waits = 0;
+	else if (++train->vain_waits >= HM_TRAIN_VAIN_WAITS)
 		train->pause_until_ns = now + HM_TRAIN_PAUSE_NS;
 	unload(train, out);
 	return 0;

@@ -32,6 +32,7 @@ struct hm_train_load {
  * @window_ns: start of the window that frames are counted in
  * @window_flow: flow they are counted of
  * @window_frames: frames of that flow seen since then
+ * @vain_waits: trains since the last one that was worth its wait
  * @is_busy: the window before this one was busy
  * @pause_until_ns: nobody waits before: waiting did not pay
  */
@@ -39,7 +40,7 @@ struct hm_train {
 	struct hm_train_load load;
 	u32 len;
 	u64 started_ns, window_ns, pause_until_ns;
-	u32 window_frames;
+	u32 window_frames, vain_waits;
 	u16 window_flow;
 	bool is_busy;
 };
