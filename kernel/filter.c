@@ -179,36 +179,79 @@ struct hm_case {
 	unsigned int frames;
 };
 
+/*
+ * Tag of a frame: in one word what an entry wants to be equal, so that an entry that
+ * does not match mostly costs one comparison.
+ */
+#define HM_TAG_ETHERTYPE(type)	((u64)(type) << 48)
+#define HM_TAG_VLAN(vlan)	((u64)(vlan) << 32)
+#define HM_TAG_SRC_ZONE(zone)	((u64)(zone) << 16)
+#define HM_TAG_PROTOCOL(number)	((u64)(number) << 8)
+#define HM_TAG_IPV4		BIT_ULL(0)
+#define HM_TAG_IPV6		BIT_ULL(1)
+#define HM_TAG_PORTS		BIT_ULL(2)
+#define HM_TAG_RESOLUTION	BIT_ULL(3)
+#define HM_TAG_IP		BIT_ULL(4)
+
+static u64 tag_of_family(u8 family)
+{
+	return family ? HM_TAG_IP | (family == 4 ? HM_TAG_IPV4 : HM_TAG_IPV6) : 0;
+}
+
+static u64 tag_of(const struct hm_inner *in, u16 src_zone)
+{
+	return HM_TAG_ETHERTYPE(in->ethertype) | HM_TAG_VLAN(in->vlan) |
+	       HM_TAG_SRC_ZONE(src_zone) | HM_TAG_PROTOCOL(in->protocol) |
+	       tag_of_family(in->family) | (in->has_ports ? HM_TAG_PORTS : 0) |
+	       (in->is_resolution ? HM_TAG_RESOLUTION : 0);
+}
+
+/* Address resolution is matched by entries that name it only. */
+static bool names_resolution(const struct hm_acl_rule *rule)
+{
+	return rule->fields & HM_ACL_PROTOCOL ||
+	       (rule->fields & HM_ACL_ETHERTYPE && rule->ethertype == ETH_P_ARP);
+}
+
+/* What of a frame's tag @entry's rule wants to be how. */
+static void fill_tag(struct hm_acl_entry *entry)
+{
+	const struct hm_acl_rule *rule = &entry->rule;
+	u64 family = tag_of_family(rule->src.family ?: rule->dst.family);
+	u16 fields = rule->fields;
+
+	entry->tag = HM_TAG_ETHERTYPE(rule->ethertype) | HM_TAG_VLAN(rule->vlan) |
+		     HM_TAG_SRC_ZONE(rule->src_zone) | HM_TAG_PROTOCOL(rule->protocol) |
+		     HM_TAG_IP | HM_TAG_PORTS | family;
+	entry->mask = family | (fields & HM_ACL_ETHERTYPE ? HM_TAG_ETHERTYPE(U16_MAX) : 0) |
+		      (fields & HM_ACL_VLAN ? HM_TAG_VLAN(U16_MAX) : 0) |
+		      (fields & HM_ACL_SRC_ZONE ? HM_TAG_SRC_ZONE(U16_MAX) : 0) |
+		      (fields & HM_ACL_PROTOCOL ? HM_TAG_PROTOCOL(U8_MAX) : 0) |
+		      (fields & HM_ACL_IP ? HM_TAG_IP : 0) |
+		      (fields & HM_ACL_PORTS ? HM_TAG_PORTS : 0) |
+		      (names_resolution(rule) ? 0 : HM_TAG_RESOLUTION);
+}
+
 static bool is_within(u16 port, u16 first, u16 last)
 {
 	return port >= first && port <= last;
 }
 
-/* Does all that @rule names match, the destination's zone excepted? */
-static bool rule_matches(const struct hm_acl_rule *rule, const struct hm_case *c)
+/* Does all that @entry names match, the destination's zone excepted? */
+static bool entry_matches(const struct hm_acl_entry *entry, const struct hm_inner *in, u64 tag)
 {
-	const struct hm_inner *in = c->in;
-	u16 fields = rule->fields;
+	const struct hm_acl_rule *rule = &entry->rule;
+	u16 fields;
 
-	if (fields & HM_ACL_IP) {
-		if (!in->family || (fields & HM_ACL_PROTOCOL && rule->protocol != in->protocol))
-			return false;
-		if (fields & HM_ACL_PORTS &&
-		    (!in->has_ports || !is_within(in->dport, rule->dport_first, rule->dport_last) ||
-		     !is_within(in->sport, rule->sport_first, rule->sport_last)))
-			return false;
-		if (fields & HM_ACL_DST && !hm_prefix_has(&rule->dst, in->family, &in->dst))
-			return false;
-		if (fields & HM_ACL_SRC && !hm_prefix_has(&rule->src, in->family, &in->src))
-			return false;
-	}
-	if (fields & HM_ACL_SRC_ZONE && rule->src_zone != c->src_zone)
+	if ((tag ^ entry->tag) & entry->mask)
 		return false;
-	if (fields & HM_ACL_ETHERTYPE && rule->ethertype != in->ethertype)
+	fields = rule->fields;
+	if (fields & HM_ACL_PORTS && (!is_within(in->dport, rule->dport_first, rule->dport_last) ||
+				      !is_within(in->sport, rule->sport_first, rule->sport_last)))
 		return false;
-	if (fields & HM_ACL_VLAN && rule->vlan != in->vlan)
+	if (fields & HM_ACL_DST && !hm_prefix_has(&rule->dst, &in->dst))
 		return false;
-	return !in->is_resolution || fields & (in->family ? HM_ACL_PROTOCOL : HM_ACL_ETHERTYPE);
+	return !(fields & HM_ACL_SRC) || hm_prefix_has(&rule->src, &in->src);
 }
 
 /*
@@ -218,9 +261,10 @@ static bool rule_matches(const struct hm_acl_rule *rule, const struct hm_case *c
 static const struct hm_acl_entry *acl_find(const struct hm_case *c)
 {
 	const struct hm_acl_entry *entry = c->filter->acl, *end = entry + c->filter->n_acl;
+	u64 tag = tag_of(c->in, c->src_zone);
 
 	for (; entry < end; entry++) {
-		if (!rule_matches(&entry->rule, c))
+		if (!entry_matches(entry, c->in, tag))
 			continue;
 		if (!(entry->rule.fields & HM_ACL_DST_ZONE))
 			return entry;
@@ -732,7 +776,8 @@ int hm_filter_add_acl(struct hm_device *hm, const struct hm_acl_rule *rule,
 		return -ENOMEM;
 	/* With its padding: inherit_hits() compares memory. */
 	memcpy(&filter->acl[filter->n_acl].rule, rule, sizeof(*rule));
-	filter->acl[filter->n_acl++].hits = hits;
+	filter->acl[filter->n_acl].hits = hits;
+	fill_tag(&filter->acl[filter->n_acl++]);
 	return 0;
 }
 

@@ -99,10 +99,13 @@ struct hm_hits {
 
 /**
  * struct hm_acl_entry - one entry of the ACL
+ * @mask: bits of a frame's tag (filter.c) that count
+ * @tag: what they must be
  * @rule: what it matches and does
  * @hits: what it matched
  */
 struct hm_acl_entry {
+	u64 mask, tag;
 	struct hm_acl_rule rule;
 	struct hm_hits *hits;
 };

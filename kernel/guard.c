@@ -148,7 +148,8 @@ static bool allows_ip(const struct hm_guard *guard, u8 family, const struct in6_
 	unsigned int i;
 
 	for (i = 0; i < guard->n_prefixes; i++)
-		if (hm_prefix_has(&guard->prefixes[i], family, address))
+		if (guard->prefixes[i].family == family &&
+		    hm_prefix_has(&guard->prefixes[i], address))
 			return true;
 	return false;
 }

@@ -41,11 +41,10 @@ struct hm_prefix {
 	u8 family, len;
 };
 
-static inline bool hm_prefix_has(const struct hm_prefix *prefix, u8 family,
-				 const struct in6_addr *address)
+/* Is @address, of the same family, one of them? */
+static inline bool hm_prefix_has(const struct hm_prefix *prefix, const struct in6_addr *address)
 {
-	return prefix->family == family &&
-	       ipv6_prefix_equal(&prefix->address, address, prefix->len);
+	return ipv6_prefix_equal(&prefix->address, address, prefix->len);
 }
 
 /**

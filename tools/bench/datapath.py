@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "selftests", "kernel"))
-from lib import mesh as hm  # noqa: E402
+from lib import mesh as hm, policy  # noqa: E402
 from lib.mesh import insert_module, run, wait_for  # noqa: E402
 
 UNDERLAY_MTU = 1600
@@ -157,8 +157,25 @@ def hubmesh(cipher):
     return system
 
 
+@contextlib.contextmanager
+def hubmesh_rules():
+    """Zones, a guard, and 100 ACL entries at A and B, of which the last lets the flow pass."""
+    entries = [policy.acl(policy.DENY, src=f"192.0.{n}.0/24", protocol=6 + 11 * (n % 2), dport=n)
+               for n in range(33)]
+    entries += [policy.acl(policy.DENY, protocol=6 + 11 * (n % 2), dport=n) for n in range(1, 34)]
+    entries += [policy.acl(policy.DENY, dst=f"198.51.{n}.0/24") for n in range(33)]
+    with hm.line(3, underlay_mtu=UNDERLAY_MTU, cipher=hm.GCM) as net:
+        zones = [policy.zone(10 + n, hub=hub.id) for n, hub in net.hubs.items()]
+        pairs = [policy.pair(11, 13), policy.pair(13, 11)]
+        for n in (1, 3):
+            policy.set_rules(net[n], *zones, *pairs, *entries, policy.acl(policy.ACCEPT))
+            policy.set_guard(net[n], net[4 - n], zones=[14 - n])
+        yield net[1].netns, net[3].netns, net[3].ipv4
+
+
 SYSTEMS = {
     "hubmesh": hubmesh(hm.GCM),
+    "hubmesh-rules": hubmesh_rules,
     "hubmesh-chacha": hubmesh(hm.CHACHA),
     "ipfwd": ipfwd,
     "batman-adv": batman,
