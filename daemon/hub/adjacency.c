@@ -254,7 +254,7 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 		path_remove_link(hub, now_ns, path, fx);
 	path_set_link(hub, path, session, fx);
 	if (peer)
-		peer_set_kernel(hub, peer, ntohl(peer->ipv4.s_addr), fx);
+		peer_make_known(hub, peer, fx);
 	if (!path->in_kernel) {
 		path->reported_down = false;
 		dialer_succeeded(&path->dialer);

@@ -113,7 +113,7 @@ struct effect_route {
  * @link_del.link: our index
  * @hub_set: a hub to make known, or its addresses to change
  * @hub_set.hub: its id
- * @hub_set.ula: its mesh IPv6 address
+ * @hub_set.ula: its mesh IPv6 address, all zero = none
  * @hub_set.ipv4: its mesh IPv4 address, network order, 0 = none
  * @hub_del: a hub to delete; its seal keys go with it
  * @hub_del.hub: its id

@@ -87,7 +87,7 @@ struct path {
  * @rekey_at: of the seal, NEVER
  * @mesh: dialling over the mesh
  * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
- * @ula: its mesh address, as last told; zero before the first HUB_SET
+ * @ula: its mesh address, as last told; zero until a route leads there
  * @ipv4: its mesh address, as last told, network order, 0 = none
  */
 struct peer {
@@ -231,7 +231,8 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 int on_digest(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
 	      size_t len, struct effects *fx);
 void send_digest(struct hub *hub, uint64_t now_ns, struct session *session, struct effects *fx);
-void peer_set_kernel(struct hub *hub, struct peer *peer, uint32_t ipv4, struct effects *fx);
+/** peer_make_known() - HUB_SET without addresses, if need be: keys must have an owner. */
+void peer_make_known(struct hub *hub, struct peer *peer, struct effects *fx);
 void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx);
 /** topology_settle() - End of every event: routes and own record, if due. */
 void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
