@@ -186,7 +186,8 @@ static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb
 
 	if (links_changed)
 		hub->are_routes_due = true;
-	if (peer)
+	/* One of an earlier life says nothing of the keys of this one. */
+	if (peer && entry->boot_epoch > peer->boot_epoch)
 		peer_set_epoch(hub, now_ns, peer, entry->boot_epoch, 0, fx);
 	if (peer && peer->in_kernel && ntohl(peer->ipv4.s_addr) != entry->ipv4)
 		hub->are_routes_due = true; /* addresses are told with them */
