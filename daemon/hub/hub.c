@@ -851,7 +851,7 @@ void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *
 	if (!session)
 		session = mesh_session_of(hub, id, true);
 	if (session) {
-		if (peer->seal.step == KEYRING_IDLE) {
+		if (peer->seal.step == KEYRING_IDLE && session_can_key(hub, session)) {
 			session->wants_seal_key = true;
 			session_try_offers(hub, now_ns, session, fx);
 		}

@@ -213,6 +213,8 @@ uint64_t paths_deadline(const struct hub *hub);
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
+/** session_can_key() - The peer has a data path and a cipher of ours. */
+bool session_can_key(const struct hub *hub, const struct session *session);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
 int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,
