@@ -63,11 +63,13 @@ void ipv4_choose(struct hub *hub, struct effects *fx)
 	qsort(taken, n, sizeof(*taken), compare_u32);
 	chosen = address_claim(hub->mesh_tag, &hub->settings.id, hub->settings.ipv4_pool,
 			       hub->settings.ipv4_pool_prefix_len, preferred, taken, n);
-	if (chosen == hub->ipv4 && hub->is_started)
+	if (hub->is_started && chosen == hub->ipv4 &&
+	    (!chosen || hub->ipv4_prefix_len == hub->settings.ipv4_pool_prefix_len))
 		return;
 	if (!chosen && hub->settings.ipv4_pool)
 		effects_log(fx, LOG_CLASS_LOCAL, "event=ipv4-pool-exhausted claims=%zu", n);
 	hub->ipv4 = chosen;
+	hub->ipv4_prefix_len = hub->settings.ipv4_pool_prefix_len;
 	hub->is_record_due = true;
 	effect = effects_add(fx, EFFECT_PERSIST);
 	effect->persist.key = PERSIST_IPV4;

@@ -160,6 +160,7 @@ struct hub {
 	uint64_t routed_ns, generation;
 	bool are_routes_due, have_links_changed;
 	uint32_t ipv4; /* ours, host order */
+	uint8_t ipv4_prefix_len; /* as last told with it */
 };
 
 /* hub.c: shared by the chapters */
