@@ -223,12 +223,16 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 				     fx);
 		return 0;
 	}
-	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
+	if (lsdb_has_held(&hub->lsdb, record)) {
 		hub->counters.records_limited++;
 		return 0;
 	}
 	if (record_verify_all(hub, now_ns, record, bytes, len, fx))
 		return 0; /* well formed; the neighbour may not know better */
+	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
+		hub->counters.records_limited++;
+		return 0;
+	}
 	entry = lsdb_put(&hub->lsdb, now_ns, record, bytes, len, &links_changed);
 	if (!entry) {
 		hub->counters.records_refused++;
