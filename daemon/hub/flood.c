@@ -569,9 +569,9 @@ static void forget_hub(struct hub *hub, const struct hub_id *id, struct effects 
 void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 	struct hub_id forgotten;
+	size_t len, had = hub->lsdb.n;
 	uint64_t from;
 	uint8_t *held;
-	size_t len;
 
 	/* What is left stays due; one event must not ask for more than EFFECTS_MAX. */
 	for (size_t sends = 0;
@@ -582,11 +582,15 @@ void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	}
 	if (now_ns >= hub->anti_entropy_at)
 		compare_with_someone(hub, now_ns, fx);
+	if (hub->n_peers == HUB_PEERS_MAX)
+		peers_sweep(hub);
 	if (now_ns < lsdb_deadline(&hub->lsdb, &hub->settings.id))
 		return;
 	mark_reachable(hub, &hub->routes, now_ns);
 	while (lsdb_age(&hub->lsdb, now_ns, &hub->settings.id, &forgotten))
 		forget_hub(hub, &forgotten, fx);
+	if (hub->lsdb.n < had)
+		peers_sweep(hub);
 }
 
 uint64_t topology_deadline(const struct hub *hub)

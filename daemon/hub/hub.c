@@ -165,6 +165,40 @@ struct peer *peer_get(struct hub *hub, const struct hub_id *id)
 	return peer;
 }
 
+static bool is_worth_keeping(const struct hub *hub, const struct peer *peer)
+{
+	if (peer->in_kernel || peer->seal.step != KEYRING_IDLE || lsdb_find(&hub->lsdb, &peer->hub))
+		return true;
+	for (int i = 0; i < KEYRING_PHASES; i++) {
+		if (peer->seal.phases[i].is_live)
+			return true;
+	}
+	for (size_t i = 0; i < hub->n_paths; i++) {
+		if (hub_id_equal(&hub->paths[i]->peer, &peer->hub))
+			return true;
+	}
+	for (size_t i = 0; i < hub->sessions.n; i++) {
+		if (hub_id_equal(&hub->sessions.list[i]->peer, &peer->hub))
+			return true;
+	}
+	return false;
+}
+
+void peers_sweep(struct hub *hub)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < hub->n_peers; i++) {
+		struct peer *peer = hub->peers[i];
+
+		if (is_worth_keeping(hub, peer))
+			hub->peers[kept++] = peer;
+		else
+			free(peer);
+	}
+	hub->n_peers = kept;
+}
+
 void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
 		    uint64_t except_session, struct effects *fx)
 {

@@ -179,7 +179,14 @@ struct session *path_session_of(const struct hub *hub, const struct hub_id *peer
 /** hub_new_life() - Our epoch must grow while we run: drop all keys and sessions. */
 void hub_new_life(struct hub *hub, uint64_t now_ns, uint64_t boot_epoch, struct effects *fx);
 struct peer *peer_find(const struct hub *hub, const struct hub_id *id);
+/** peer_get() - Find or make. Return: NULL when the table is full. */
 struct peer *peer_get(struct hub *hub, const struct hub_id *id);
+/**
+ * peers_sweep() - Free peers without record, session, path and keys.
+ * @hub: its table; every pointer to a peer is stale afterwards, so not from
+ *	within a walk over peers or anything a session's end may lead to
+ */
+void peers_sweep(struct hub *hub);
 /** peer_set_epoch() - It speaks of a life; another one than before lost all keys. */
 void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
 		    uint64_t except_session, struct effects *fx);
