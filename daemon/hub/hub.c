@@ -529,9 +529,29 @@ static struct iface *iface_find(struct hub *hub, uint32_t ifindex)
 	return NULL;
 }
 
-/* Sessions whose local address is gone cannot live. */
-static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex, struct effects *fx)
+static bool iface_has(const struct iface *iface, const struct endpoint *address)
 {
+	struct endpoint want = *address;
+
+	for (size_t i = 0; iface && i < iface->n_addresses; i++) {
+		/* A socket names the interface of link-local addresses only. */
+		want.ifindex = iface->addresses[i].ifindex;
+		if (endpoint_equal_address(&want, &iface->addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sessions whose local address is gone cannot live.  What counts is that
+ * @before, the interface as it was, had it: a session may come before the
+ * notification of the address it uses.
+ */
+static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex,
+			const struct iface *before, struct effects *fx)
+{
+	const struct iface *now = iface_find(hub, ifindex);
+
 	for (size_t i = hub->sessions.n; i-- > 0;) {
 		struct session *session;
 		struct path *path;
@@ -541,8 +561,8 @@ static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex, stru
 		session = hub->sessions.list[i];
 		path = session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
 		if (path && path->ifindex == ifindex &&
-		    (!iface_find(hub, ifindex) ||
-		     (session->local.family && !ifindex_of_address(hub, &session->local))))
+		    (!now ||
+		     (iface_has(before, &session->local) && !iface_has(now, &session->local))))
 			session_end(hub, now_ns, session, "interface went away", fx);
 	}
 }
@@ -559,7 +579,7 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 		if (hub->paths[i]->ifindex == ifindex)
 			path_remove_link(hub, now_ns, hub->paths[i], fx);
 	}
-	end_orphans(hub, now_ns, ifindex, fx);
+	end_orphans(hub, now_ns, ifindex, NULL, fx);
 	for (size_t i = 0; i < hub->n_paths; i++) {
 		if (hub->paths[i]->ifindex == ifindex)
 			dialer_init(&hub->paths[i]->dialer);
@@ -569,7 +589,7 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
 		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx)
 {
-	struct iface *iface = iface_find(hub, ifindex);
+	struct iface *iface = iface_find(hub, ifindex), before;
 	bool is_new = !iface;
 
 	if (!up || n_addresses == 0) {
@@ -584,11 +604,12 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 			return;
 		}
 		iface = &hub->ifaces[hub->n_ifaces++];
-		iface->ifindex = ifindex;
+		*iface = (struct iface){.ifindex = ifindex};
 	}
+	before = *iface;
 	iface->n_addresses = n_addresses < HUB_ADDRESSES_MAX ? n_addresses : HUB_ADDRESSES_MAX;
 	memcpy(iface->addresses, addresses, iface->n_addresses * sizeof(*addresses));
-	end_orphans(hub, now_ns, ifindex, fx);
+	end_orphans(hub, now_ns, ifindex, &before, fx);
 	if (hub->is_started && !hub->is_stopped) {
 		trickle_reset(&hub->trickle, now_ns, &hub->prng);
 		trickle_hurry(&hub->trickle, now_ns, &hub->prng);
