@@ -380,6 +380,33 @@ void paths_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	}
 }
 
+static bool is_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->family != b->family)
+		return false;
+	return a->family == AF_INET ? a->addr4.s_addr == b->addr4.s_addr
+				    : IN6_ARE_ADDR_EQUAL(&a->addr6, &b->addr6);
+}
+
+/*
+ * Several hubs may be behind one address.  What we dialled tells them apart by
+ * its port; what came in has any port, so it is taken for the seed's if that
+ * is the only seed there.
+ */
+static bool is_session_of_seed(const struct hub *hub, const struct seed *seed,
+			       const struct session *session)
+{
+	if (!is_same_host(&session->remote, &seed->at))
+		return false;
+	if (session->is_client)
+		return session->remote.port == seed->at.port;
+	for (size_t i = 0; i < hub->settings.n_seeds; i++) {
+		if (&hub->seeds[i] != seed && is_same_host(&hub->seeds[i].at, &seed->at))
+			return false;
+	}
+	return true;
+}
+
 static bool is_seed_served(const struct hub *hub, const struct seed *seed)
 {
 	if (seed->session)
@@ -391,10 +418,7 @@ static bool is_seed_served(const struct hub *hub, const struct seed *seed)
 			continue;
 		if (hub_id_is_valid(&seed->peer) && hub_id_equal(&seed->peer, &session->peer))
 			return true;
-		if (session->remote.family == seed->at.family &&
-		    (seed->at.family == AF_INET
-			     ? session->remote.addr4.s_addr == seed->at.addr4.s_addr
-			     : IN6_ARE_ADDR_EQUAL(&session->remote.addr6, &seed->at.addr6)))
+		if (is_session_of_seed(hub, seed, session))
 			return true;
 	}
 	return false;
