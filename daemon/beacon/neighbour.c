@@ -2,6 +2,7 @@
 /* DOC: neighbour: see neighbour.h */
 #include "daemon/beacon/neighbour.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -184,16 +185,16 @@ enum neighbour_verdict neighbours_hear(struct neighbours *table, uint64_t now_ns
 	struct beacon beacon;
 	struct hub_id hub;
 	size_t first, n;
+	int r;
 
-	if (len > BEACON_MAX || beacon_decode(bytes, len, &beacon))
-		return NEIGHBOUR_MALFORMED;
+	r = beacon_decode(bytes, len, &beacon);
+	if (r)
+		return r == -EPROTO ? NEIGHBOUR_OTHER_VERSION : NEIGHBOUR_MALFORMED;
 	if (memcmp(beacon.mesh_tag, table->mesh_tag, BEACON_MESH_TAG_LEN) != 0)
 		return NEIGHBOUR_OTHER_MESH;
 	hub = hub_id_from_pubkey(beacon.pubkey);
 	if (hub_id_equal(&hub, &table->self))
 		return NEIGHBOUR_OURSELVES;
-	if (beacon.control_port == 0)
-		return NEIGHBOUR_MALFORMED;
 	first = lower_bound(table, &hub);
 	n = run_length(table, first, &hub);
 	for (size_t i = first; i < first + n; i++) {

@@ -56,6 +56,7 @@ enum neighbour_verdict {
 	NEIGHBOUR_OURSELVES, /* our own voice */
 	NEIGHBOUR_OTHER_MESH,
 	NEIGHBOUR_MALFORMED,
+	NEIGHBOUR_OTHER_VERSION, /* of the beacon format: one of the two wants an upgrade */
 	NEIGHBOUR_BAD_SIGNATURE,
 	NEIGHBOUR_STALE, /* of an earlier life: replayed or late */
 	NEIGHBOUR_LIMITED, /* too many checks, or table full */

@@ -421,6 +421,13 @@ void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from
 		hub->counters.beacons_malformed++;
 		peer_fault(hub, now_ns, fx, "event=beacon-malformed len=%zu", len);
 		return;
+	case NEIGHBOUR_OTHER_VERSION:
+		hub->counters.beacons_other_version++;
+		peer_fault(hub, now_ns, fx,
+			   "event=beacon-other-version version=%u ours=%u hint=\"upgrade the "
+			   "older hub\"",
+			   bytes[BEACON_VERSION_OFFSET], BEACON_VERSION);
+		return;
 	case NEIGHBOUR_BAD_SIGNATURE:
 		hub->counters.beacons_bad_signature++;
 		peer_fault(hub, now_ns, fx, "event=beacon-bad-signature");
