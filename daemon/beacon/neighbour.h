@@ -50,7 +50,7 @@ struct neighbour {
 enum neighbour_verdict {
 	NEIGHBOUR_NEW, /* first time from this hub at this address */
 	NEIGHBOUR_REBOOTED, /* known, newer boot epoch */
-	NEIGHBOUR_RETURNED, /* known, was silent for several intervals */
+	NEIGHBOUR_RETURNED, /* known, was silent for more than one and a half Imax */
 	NEIGHBOUR_REFRESHED, /* known, nothing new that matters */
 	NEIGHBOUR_LEFT, /* said goodbye; its entries are gone */
 	NEIGHBOUR_OURSELVES, /* our own voice */

@@ -100,7 +100,7 @@ void peer_fault(struct hub *hub, uint64_t now_ns, struct effects *fx, const char
 	char text[512];
 	va_list ap;
 
-	if (from > now_ns + HUB_LOG_BURST * HUB_LOG_INTERVAL_NS)
+	if (from + HUB_LOG_INTERVAL_NS > now_ns + HUB_LOG_BURST * HUB_LOG_INTERVAL_NS)
 		return; /* counted anyway */
 	hub->log_full_at = from + HUB_LOG_INTERVAL_NS;
 	va_start(ap, fmt);
@@ -636,9 +636,13 @@ static const char *session_objection(struct hub *hub, const struct session *sess
 		return "ourselves";
 	if (!hub_id_equal(&session->peer, &unknown) && !hub_id_equal(&session->peer, &peer->hub))
 		return "not the hub we dialled";
-	for (size_t i = 0; i < hub->sessions.n; i++)
-		n += hub_id_equal(&hub->sessions.list[i]->peer, &peer->hub);
-	if (n > SESSIONS_PER_PEER_MAX)
+	for (size_t i = 0; i < hub->sessions.n; i++) {
+		const struct session *other = hub->sessions.list[i];
+
+		/* One that was dialled has its name already, an accepted one has not. */
+		n += other != session && hub_id_equal(&other->peer, &peer->hub);
+	}
+	if (n >= SESSIONS_PER_PEER_MAX)
 		return "too many sessions";
 	return NULL;
 }
