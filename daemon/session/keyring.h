@@ -62,7 +62,6 @@ struct keyring_phase {
  * struct keyring - phases of one owner
  * @phases: by number
  * @tx: phase we transmit with, KEYRING_NO_PHASE
- * @used_since_ns: since when @tx is in use
  * @step: where the negotiation stands
  * @step_phase: its phase
  * @step_serial: its offer
@@ -70,19 +69,19 @@ struct keyring_phase {
  * @step_until: it is dropped then
  * @unproved: we moved to @tx but cannot know that the peer did
  * @proof_session: session carrying our CONFIRM, 0 = none alive
+ * @proof_since_ns: when it was given to that session
  * @refused: phase the peer would not have, KEYRING_NO_PHASE
  * @installations: so far
  */
 struct keyring {
 	struct keyring_phase phases[KEYRING_PHASES];
 	uint8_t tx;
-	uint64_t used_since_ns;
 	enum keyring_step step;
 	uint8_t step_phase;
 	uint32_t step_serial;
 	uint64_t step_session, step_until;
 	bool unproved;
-	uint64_t proof_session;
+	uint64_t proof_session, proof_since_ns;
 	uint8_t refused;
 	uint64_t installations;
 };
@@ -154,7 +153,5 @@ static inline bool keyring_is_usable(const struct keyring *ring)
 {
 	return ring->tx != KEYRING_NO_PHASE;
 }
-/** keyring_is_settled() - No negotiation runs and the peer is known to have followed. */
-bool keyring_is_settled(const struct keyring *ring);
 
 #endif
