@@ -133,7 +133,7 @@ void path_dial(struct hub *hub, uint64_t now_ns, struct path *path, bool replace
 	       struct effects *fx)
 {
 	const struct neighbour *neighbour =
-		neighbours_best(hub->neighbours, &path->peer, path->ifindex);
+		neighbours_pick(hub->neighbours, &path->peer, path->ifindex, path->failed_dials);
 	struct endpoint to, from;
 	struct session *session;
 
@@ -154,6 +154,7 @@ void path_dial(struct hub *hub, uint64_t now_ns, struct path *path, bool replace
 	session->path = path->link;
 	session->replaces = replaces;
 	path->dialing = session->id;
+	path->dialled = to;
 	dialer_stop(&path->dialer);
 }
 
@@ -231,6 +232,18 @@ static bool wins_over(const struct hub *hub, const struct session *old, const st
 	return dialer_prefers(&hub->settings.id, &new->peer, new->is_client);
 }
 
+/* The peer is where this session goes: that address is no rumour any more. */
+static void path_note_answer(struct hub *hub, struct path *path, const struct session *session)
+{
+	struct endpoint at = session->remote;
+
+	at.ifindex = path->ifindex;
+	neighbours_dialled(hub->neighbours, &path->peer, &at, true);
+	path->failed_dials = 0;
+	if (path->dialing == session->id)
+		path->dialled.family = 0;
+}
+
 bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 			struct session *session, struct effects *fx)
 {
@@ -239,6 +252,7 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 	struct session *rival = sessions_find(&hub->sessions, *slot);
 	struct peer *peer = peer_get(hub, &path->peer);
 
+	path_note_answer(hub, path, session);
 	if (rival && !wins_over(hub, rival, session)) {
 		session_end(hub, now_ns, session, "duplicate", fx);
 		return false;
@@ -288,6 +302,10 @@ void path_session_lost(struct hub *hub, uint64_t now_ns, struct path *path, uint
 		path->successor = 0;
 	if (path->dialing == session) {
 		path->dialing = 0;
+		if (path->dialled.family) {
+			neighbours_dialled(hub->neighbours, &path->peer, &path->dialled, false);
+			path->failed_dials++;
+		}
 		if (path->session)
 			path->rekey_at = earlier(path->rekey_at, now_ns + HUB_REKEY_RETRY_NS);
 	}

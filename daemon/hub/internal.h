@@ -52,6 +52,8 @@
  * @session: the READY session in force, 0
  * @successor: READY session that takes over once its key is in use (rekey), 0
  * @dialing: dial in progress, 0
+ * @dialled: where the last one went, family 0 once the peer has answered there
+ * @failed_dials: in a row; the next one tries another address
  * @is_link: HELLO was exchanged: the link exists
  * @in_kernel: LINK_SET was sent
  * @remote_link: peer's index
@@ -70,6 +72,8 @@ struct path {
 	uint32_t ifindex;
 	struct dialer dialer;
 	uint64_t session, successor, dialing;
+	struct endpoint dialled;
+	uint32_t failed_dials;
 	bool is_link, in_kernel;
 	uint32_t remote_link;
 	struct endpoint local, remote;
