@@ -76,12 +76,13 @@ struct effect_nexthop {
  * @n_via: entries of @via, at least 1
  * @via: equal-cost links
  * @backup: loop-free alternative link, 0 = none
+ * @frame_max: longest frame that fits all the way, 0 = not known
  */
 struct effect_route {
 	struct hub_id hub;
 	uint8_t n_via;
 	struct effect_nexthop via[EFFECT_NEXTHOPS_MAX];
-	uint32_t backup;
+	uint32_t backup, frame_max;
 };
 
 /**

@@ -150,9 +150,27 @@ int hub_on_message(struct hub *hub, uint64_t now_ns, uint64_t session, uint8_t m
 /** enum link_report_state - what the datapath (or session pings) says of a link */
 enum link_report_state { LINK_REPORT_UP, LINK_REPORT_DOWN };
 
-/** hub_on_link_report() - Liveness or quality of a link changed. @rtt_us 0 = unknown. */
+/**
+ * struct link_report - what is known of a link now
+ * @state: does it carry frames
+ * @rtt_us: smoothed round trip, 0 = not known
+ * @frame_max: longest frame that gets through, bytes; 0 = not known
+ */
+struct link_report {
+	enum link_report_state state;
+	uint32_t rtt_us, frame_max;
+};
+
+/**
+ * hub_on_link_report() - Liveness or quality of a link changed.
+ * @hub: daemon
+ * @now_ns: monotonic
+ * @link: index
+ * @report: what the kernel, or without it the session, measured
+ * @fx: receives what follows
+ */
 void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
-			enum link_report_state state, uint32_t rtt_us, struct effects *fx);
+			const struct link_report *report, struct effects *fx);
 /**
  * hub_on_session_rtt() - Round trip measured on a session (HTTP/2 PING).
  * @hub: whose session

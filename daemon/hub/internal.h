@@ -61,6 +61,7 @@
  * @remote: peer's address, with its data port
  * @keys: link key phases
  * @quality: liveness and cost
+ * @frame_max: longest frame that gets through, 0 = not known
  * @is_announced: was usable when routes and record last took note
  * @reported_down: the kernel says so
  * @grace_until: the link goes then, for want of a session; NEVER
@@ -79,6 +80,7 @@ struct path {
 	struct endpoint local, remote;
 	struct keyring keys;
 	struct link_quality quality;
+	uint32_t frame_max;
 	bool is_announced, reported_down;
 	uint64_t grace_until, rekey_at;
 };
@@ -227,6 +229,8 @@ void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *sessio
 			struct effects *fx);
 /** session_can_key() - The peer has a data path and a cipher of ours. */
 bool session_can_key(const struct hub *hub, const struct session *session);
+/** seals_try_offers() - Routes changed: first seal keys may have waited for one. */
+void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
 int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,

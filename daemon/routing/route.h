@@ -27,11 +27,12 @@
  * @link: index
  * @peer: neighbour
  * @cost_us: our cost of it
+ * @frame_max: longest frame that gets through, 0 = not known
  */
 struct route_link {
 	uint32_t link;
 	struct hub_id peer;
-	uint32_t cost_us;
+	uint32_t cost_us, frame_max;
 };
 
 /**
@@ -42,12 +43,15 @@ struct route_link {
  * @backup: loop-free alternative link, 0 none
  * @hops: links to cross
  * @cost_us: distance
+ * @frame_max: longest frame that fits all the way, by any of @via and @backup, as far
+ *	as their ends know; 0 = nothing known
  */
 struct route {
 	struct hub_id hub;
 	uint32_t n_via, via[ROUTE_VIA_MAX];
 	uint32_t backup, hops;
 	uint64_t cost_us;
+	uint32_t frame_max;
 };
 
 /**
@@ -75,7 +79,7 @@ void routes_compute(const struct lsdb *db, const struct hub_id *self,
 void routes_fini(struct routes *routes);
 /** routes_find() - NULL when unreachable. */
 const struct route *routes_find(const struct routes *routes, const struct hub_id *hub);
-/** routes_equal() - Same destinations, links and backups; costs may differ. */
+/** routes_equal() - Same destinations, links, backups and frame sizes; costs may differ. */
 bool routes_equal(const struct routes *a, const struct routes *b);
 /**
  * routes_path() - Hubs on one shortest path, both ends included.

@@ -40,6 +40,7 @@ static void linger_others(struct keyring *ring, uint64_t now_ns)
 static void use(struct keyring *ring, uint64_t now_ns, uint8_t phase)
 {
 	ring->tx = phase;
+	ring->used_since_ns = now_ns;
 	ring->phases[phase].delete_at = NEVER;
 	ring->refused = KEYRING_NO_PHASE;
 	linger_others(ring, now_ns);

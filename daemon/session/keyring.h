@@ -62,6 +62,7 @@ struct keyring_phase {
  * struct keyring - phases of one owner
  * @phases: by number
  * @tx: phase we transmit with, KEYRING_NO_PHASE
+ * @used_since_ns: since when @tx is in use
  * @step: where the negotiation stands
  * @step_phase: its phase
  * @step_serial: its offer
@@ -76,6 +77,7 @@ struct keyring_phase {
 struct keyring {
 	struct keyring_phase phases[KEYRING_PHASES];
 	uint8_t tx;
+	uint64_t used_since_ns;
 	enum keyring_step step;
 	uint8_t step_phase;
 	uint32_t step_serial;

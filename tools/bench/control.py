@@ -9,16 +9,16 @@ answer through the mesh, resident memory per hub, CPU share when idle.
 import argparse
 import json
 import os
-import shutil
 import socket
 import statistics
 import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "demo"))
-import story  # noqa: E402
-from lib.mesh import insert_module, run, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                                "selftests", "kernel"))
+from lib.daemon import DaemonMesh  # noqa: E402
+from lib.mesh import insert_module, wait_for  # noqa: E402
 from lib.netlink import inside  # noqa: E402
 
 ROUNDS = 5
@@ -62,27 +62,15 @@ def first_byte(netns, address, seconds=30):
     raise TimeoutError("no byte came through the mesh")
 
 
-def pair():
-    shutil.rmtree(story.WORK, ignore_errors=True)
-    os.makedirs(story.WORK, mode=0o700)
-    run([story.MESHCTL, "ca", "init", "--mesh", "demo", "--dir", f"{story.WORK}/ca"])
-    hubs = {n: story.DemoHub(n, f"{story.WORK}/ca") for n in "ab"}
-    for hub in hubs.values():
-        os.makedirs(hub.dir, mode=0o700)
-        run(f"ip netns add {hub.netns}")
-        run(f"ip -n {hub.netns} link set lo up")
-        hub.issue()
-    story.wire(hubs, "a", "b", 1)
-    return hubs
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--module", required=True)
     parser.add_argument("--json")
     args = parser.parse_args()
     insert_module(args.module)
-    hubs = pair()
+    mesh = DaemonMesh("ab", ["ab"], start=False)
+    mesh.up()
+    hubs = mesh.hubs
     times, rows = [], []
 
     def row(test, value, unit):
@@ -117,8 +105,7 @@ def main():
         row("rss", max(h.rss_kib() for h in hubs.values()) / 1024, "MiB")
         row("idle-cpu", max(h.cpu_s() - cpu[n] for n, h in hubs.items()) / IDLE_S * 100, "%")
     finally:
-        for hub in hubs.values():
-            hub.stop()
+        mesh.down()
     if args.json:
         with open(args.json, "w", encoding="utf-8") as out:
             json.dump(rows, out, indent=1)
