@@ -321,6 +321,7 @@ json_t *api_json_hub_counters(const struct hub_counters *counters)
 	SET_COUNTER(beacons_sent);
 	SET_COUNTER(beacons_heard);
 	SET_COUNTER(beacons_malformed);
+	SET_COUNTER(beacons_other_version);
 	SET_COUNTER(beacons_bad_signature);
 	SET_COUNTER(beacons_other_mesh);
 	SET_COUNTER(beacons_limited);

@@ -2,6 +2,7 @@
 /* DOC: neighbour: see neighbour.h */
 #include "daemon/beacon/neighbour.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -143,6 +144,48 @@ static bool is_authentic(struct neighbours *table, uint64_t now_ns, const struct
 	return beacon_verify(bytes, len) == 0;
 }
 
+/* Of a hub's addresses one that may go for a new one, or NULL. */
+static struct neighbour *find_failed(struct neighbours *table, uint64_t now_ns, size_t first,
+				     size_t n)
+{
+	struct neighbour *ret = NULL;
+
+	for (size_t i = first; i < first + n; i++) {
+		struct neighbour *entry = &table->list[i];
+
+		if (now_ns < entry->since_ns + NEIGHBOUR_DISPLACE_NS)
+			return NULL;
+		if (!entry->has_worked && entry->failures > (ret ? ret->failures : 0))
+			ret = entry;
+	}
+	return ret;
+}
+
+/*
+ * A further address of a hub.  While there is room it counts as news; when it
+ * takes the place of another it does not, or replays could set the pace.
+ */
+static struct neighbour *add_address(struct neighbours *table, uint64_t now_ns, size_t first,
+				     size_t n, enum neighbour_verdict *verdict)
+{
+	struct neighbour *entry;
+
+	*verdict = NEIGHBOUR_NEW;
+	if (n >= NEIGHBOUR_ADDRESSES_MAX) {
+		entry = find_failed(table, now_ns, first, n);
+		if (!entry)
+			return NULL;
+		*verdict = NEIGHBOUR_REFRESHED;
+		remove_at(table, entry - table->list);
+		n--;
+	}
+	if (table->n >= NEIGHBOURS_MAX)
+		return NULL;
+	entry = insert_at(table, first + n);
+	entry->since_ns = now_ns;
+	return entry;
+}
+
 static enum neighbour_verdict note(struct neighbours *table, uint64_t now_ns,
 				   const struct endpoint *from, size_t first, size_t n,
 				   const struct hub_id *hub, const struct beacon *beacon,
@@ -156,11 +199,10 @@ static enum neighbour_verdict note(struct neighbours *table, uint64_t now_ns,
 			entry = &table->list[i];
 	}
 	if (!entry) {
-		if (table->n >= NEIGHBOURS_MAX || n >= NEIGHBOUR_ADDRESSES_MAX)
+		entry = add_address(table, now_ns, first, n, &verdict);
+		if (!entry)
 			return NEIGHBOUR_LIMITED;
-		entry = insert_at(table, first + n);
 		entry->hub = *hub;
-		verdict = NEIGHBOUR_NEW;
 	} else if (beacon->boot_epoch > entry->beacon.boot_epoch) {
 		verdict = NEIGHBOUR_REBOOTED;
 	} else if (now_ns > entry->heard_ns + table->imax_ns * 3 / 2) {
@@ -184,16 +226,16 @@ enum neighbour_verdict neighbours_hear(struct neighbours *table, uint64_t now_ns
 	struct beacon beacon;
 	struct hub_id hub;
 	size_t first, n;
+	int r;
 
-	if (len > BEACON_MAX || beacon_decode(bytes, len, &beacon))
-		return NEIGHBOUR_MALFORMED;
+	r = beacon_decode(bytes, len, &beacon);
+	if (r)
+		return r == -EPROTO ? NEIGHBOUR_OTHER_VERSION : NEIGHBOUR_MALFORMED;
 	if (memcmp(beacon.mesh_tag, table->mesh_tag, BEACON_MESH_TAG_LEN) != 0)
 		return NEIGHBOUR_OTHER_MESH;
 	hub = hub_id_from_pubkey(beacon.pubkey);
 	if (hub_id_equal(&hub, &table->self))
 		return NEIGHBOUR_OURSELVES;
-	if (beacon.control_port == 0)
-		return NEIGHBOUR_MALFORMED;
 	first = lower_bound(table, &hub);
 	n = run_length(table, first, &hub);
 	for (size_t i = first; i < first + n; i++) {
@@ -219,10 +261,13 @@ static int address_rank(const struct endpoint *at)
 	return IN6_IS_ADDR_LINKLOCAL(&at->addr6) ? 2 : 1;
 }
 
-static bool is_better(const struct endpoint *a, const struct endpoint *b)
+static bool is_better(const struct neighbour *x, const struct neighbour *y)
 {
+	const struct endpoint *a = &x->at, *b = &y->at;
 	int diff = address_rank(a) - address_rank(b);
 
+	if (x->has_worked != y->has_worked)
+		return x->has_worked;
 	if (diff)
 		return diff < 0;
 	if (a->family == AF_INET)
@@ -230,19 +275,49 @@ static bool is_better(const struct endpoint *a, const struct endpoint *b)
 	return memcmp(&a->addr6, &b->addr6, sizeof(a->addr6)) < 0;
 }
 
+const struct neighbour *neighbours_pick(const struct neighbours *table, const struct hub_id *hub,
+					uint32_t ifindex, uint32_t turn)
+{
+	const struct neighbour *sorted[NEIGHBOUR_ADDRESSES_MAX];
+	size_t first = lower_bound(table, hub), end = first + run_length(table, first, hub), n = 0;
+
+	for (size_t i = first; i < end; i++) {
+		const struct neighbour *entry = &table->list[i];
+		size_t at = n;
+
+		if (entry->at.ifindex != ifindex)
+			continue;
+		for (; at > 0 && is_better(entry, sorted[at - 1]); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = entry;
+		n++;
+	}
+	if (n <= 1 || turn == 0)
+		return n ? sorted[0] : NULL;
+	if (!sorted[0]->has_worked)
+		return sorted[turn % n];
+	return turn % 2 ? sorted[1 + turn / 2 % (n - 1)] : sorted[0];
+}
+
 const struct neighbour *neighbours_best(const struct neighbours *table, const struct hub_id *hub,
 					uint32_t ifindex)
 {
+	return neighbours_pick(table, hub, ifindex, 0);
+}
+
+void neighbours_dialled(struct neighbours *table, const struct hub_id *hub,
+			const struct endpoint *at, bool worked)
+{
 	size_t first = lower_bound(table, hub), n = run_length(table, first, hub);
-	const struct neighbour *best = NULL;
 
 	for (size_t i = first; i < first + n; i++) {
-		const struct neighbour *entry = &table->list[i];
+		struct neighbour *entry = &table->list[i];
 
-		if (entry->at.ifindex == ifindex && (!best || is_better(&entry->at, &best->at)))
-			best = entry;
+		if (!endpoint_equal_address(&entry->at, at))
+			continue;
+		entry->has_worked |= worked;
+		entry->failures = worked ? 0 : entry->failures + 1;
 	}
-	return best;
 }
 
 void neighbours_forget_interface(struct neighbours *table, uint32_t ifindex)

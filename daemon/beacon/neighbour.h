@@ -12,6 +12,10 @@
  * checks are rate limited per source address and in all.  Entries expire
  * after neighbours_set_lifetime().
  *
+ * Anyone can repeat a beacon from any address.  So a hub has a few addresses
+ * at most, dials go through them in turn, one where the hub has been is never
+ * given up for a new one, and another only after a dial there has failed.
+ *
  * Does not send, does not dial, keeps no clock.
  */
 #ifndef BEACON_NEIGHBOUR_H
@@ -23,6 +27,7 @@
 
 #define NEIGHBOURS_MAX 4096
 #define NEIGHBOUR_ADDRESSES_MAX 8 /* per hub */
+#define NEIGHBOUR_DISPLACE_NS NSEC_PER_SEC /* between two that give way to new ones, per hub */
 #define NEIGHBOUR_VERIFY_BURST 16 /* signature checks per source address */
 #define NEIGHBOUR_VERIFY_INTERVAL_NS (100 * NSEC_PER_MSEC) /* one token, per source */
 #define NEIGHBOUR_VERIFY_ALL_BURST 512
@@ -34,6 +39,9 @@
  * @at: where to dial: source address, receiving interface, announced port
  * @beacon: content
  * @heard_ns: last time
+ * @since_ns: first time
+ * @has_worked: a session with the hub was there: the address is its own
+ * @failures: dials there in a row that did not reach it
  * @bytes: the datagram, for comparison
  * @len: its length
  */
@@ -41,7 +49,9 @@ struct neighbour {
 	struct hub_id hub;
 	struct endpoint at;
 	struct beacon beacon;
-	uint64_t heard_ns;
+	uint64_t heard_ns, since_ns;
+	bool has_worked;
+	uint32_t failures;
 	uint8_t bytes[BEACON_MAX];
 	uint16_t len;
 };
@@ -50,12 +60,13 @@ struct neighbour {
 enum neighbour_verdict {
 	NEIGHBOUR_NEW, /* first time from this hub at this address */
 	NEIGHBOUR_REBOOTED, /* known, newer boot epoch */
-	NEIGHBOUR_RETURNED, /* known, was silent for several intervals */
+	NEIGHBOUR_RETURNED, /* known, was silent for more than one and a half Imax */
 	NEIGHBOUR_REFRESHED, /* known, nothing new that matters */
 	NEIGHBOUR_LEFT, /* said goodbye; its entries are gone */
 	NEIGHBOUR_OURSELVES, /* our own voice */
 	NEIGHBOUR_OTHER_MESH,
 	NEIGHBOUR_MALFORMED,
+	NEIGHBOUR_OTHER_VERSION, /* of the beacon format: one of the two wants an upgrade */
 	NEIGHBOUR_BAD_SIGNATURE,
 	NEIGHBOUR_STALE, /* of an earlier life: replayed or late */
 	NEIGHBOUR_LIMITED, /* too many checks, or table full */
@@ -91,13 +102,30 @@ enum neighbour_verdict neighbours_hear(struct neighbours *table, uint64_t now_ns
  * @hub: hub to dial
  * @ifindex: interface it must have been heard on; 0 is no wildcard
  *
- * Both ends should pick the same address family: IPv4 first, then global or
- * unique local IPv6, link local last; the lowest address among equals.
+ * Addresses where the hub has been come before others.  Both ends should pick
+ * the same address family: IPv4 first, then global or unique local IPv6, link
+ * local last; the lowest address among equals.
  *
  * Return: the entry, borrowed until the table changes; NULL when not heard there.
  */
 const struct neighbour *neighbours_best(const struct neighbours *table, const struct hub_id *hub,
 					uint32_t ifindex);
+/**
+ * neighbours_pick() - Where to dial a hub over an interface after dials that failed.
+ * @table: what was heard
+ * @hub: hub to dial
+ * @ifindex: as neighbours_best()
+ * @turn: dials in a row that failed; 0 gives neighbours_best()
+ *
+ * Goes through all addresses; where the hub has been comes every second time.
+ *
+ * Return: as neighbours_best().
+ */
+const struct neighbour *neighbours_pick(const struct neighbours *table, const struct hub_id *hub,
+					uint32_t ifindex, uint32_t turn);
+/** neighbours_dialled() - A session with @hub came up at @at, or a dial there failed. */
+void neighbours_dialled(struct neighbours *table, const struct hub_id *hub,
+			const struct endpoint *at, bool worked);
 /** neighbours_forget_interface() - It went away. */
 void neighbours_forget_interface(struct neighbours *table, uint32_t ifindex);
 /** neighbours_forget_hub() - It said goodbye. */

@@ -133,7 +133,7 @@ void path_dial(struct hub *hub, uint64_t now_ns, struct path *path, bool replace
 	       struct effects *fx)
 {
 	const struct neighbour *neighbour =
-		neighbours_best(hub->neighbours, &path->peer, path->ifindex);
+		neighbours_pick(hub->neighbours, &path->peer, path->ifindex, path->failed_dials);
 	struct endpoint to, from;
 	struct session *session;
 
@@ -154,6 +154,7 @@ void path_dial(struct hub *hub, uint64_t now_ns, struct path *path, bool replace
 	session->path = path->link;
 	session->replaces = replaces;
 	path->dialing = session->id;
+	path->dialled = to;
 	dialer_stop(&path->dialer);
 }
 
@@ -231,6 +232,18 @@ static bool wins_over(const struct hub *hub, const struct session *old, const st
 	return dialer_prefers(&hub->settings.id, &new->peer, new->is_client);
 }
 
+/* The peer is where this session goes: that address is no rumour any more. */
+static void path_note_answer(struct hub *hub, struct path *path, const struct session *session)
+{
+	struct endpoint at = session->remote;
+
+	at.ifindex = path->ifindex;
+	neighbours_dialled(hub->neighbours, &path->peer, &at, true);
+	path->failed_dials = 0;
+	if (path->dialing == session->id)
+		path->dialled.family = 0;
+}
+
 bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 			struct session *session, struct effects *fx)
 {
@@ -239,6 +252,7 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 	struct session *rival = sessions_find(&hub->sessions, *slot);
 	struct peer *peer = peer_get(hub, &path->peer);
 
+	path_note_answer(hub, path, session);
 	if (rival && !wins_over(hub, rival, session)) {
 		session_end(hub, now_ns, session, "duplicate", fx);
 		return false;
@@ -254,7 +268,7 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 		path_remove_link(hub, now_ns, path, fx);
 	path_set_link(hub, path, session, fx);
 	if (peer)
-		peer_set_kernel(hub, peer, ntohl(peer->ipv4.s_addr), fx);
+		peer_make_known(hub, peer, fx);
 	if (!path->in_kernel) {
 		path->reported_down = false;
 		dialer_succeeded(&path->dialer);
@@ -288,6 +302,10 @@ void path_session_lost(struct hub *hub, uint64_t now_ns, struct path *path, uint
 		path->successor = 0;
 	if (path->dialing == session) {
 		path->dialing = 0;
+		if (path->dialled.family) {
+			neighbours_dialled(hub->neighbours, &path->peer, &path->dialled, false);
+			path->failed_dials++;
+		}
 		if (path->session)
 			path->rekey_at = earlier(path->rekey_at, now_ns + HUB_REKEY_RETRY_NS);
 	}
@@ -380,6 +398,33 @@ void paths_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	}
 }
 
+static bool is_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->family != b->family)
+		return false;
+	return a->family == AF_INET ? a->addr4.s_addr == b->addr4.s_addr
+				    : IN6_ARE_ADDR_EQUAL(&a->addr6, &b->addr6);
+}
+
+/*
+ * Several hubs may be behind one address.  What we dialled tells them apart by
+ * its port; what came in has any port, so it is taken for the seed's if that
+ * is the only seed there.
+ */
+static bool is_session_of_seed(const struct hub *hub, const struct seed *seed,
+			       const struct session *session)
+{
+	if (!is_same_host(&session->remote, &seed->at))
+		return false;
+	if (session->is_client)
+		return session->remote.port == seed->at.port;
+	for (size_t i = 0; i < hub->settings.n_seeds; i++) {
+		if (&hub->seeds[i] != seed && is_same_host(&hub->seeds[i].at, &seed->at))
+			return false;
+	}
+	return true;
+}
+
 static bool is_seed_served(const struct hub *hub, const struct seed *seed)
 {
 	if (seed->session)
@@ -391,10 +436,7 @@ static bool is_seed_served(const struct hub *hub, const struct seed *seed)
 			continue;
 		if (hub_id_is_valid(&seed->peer) && hub_id_equal(&seed->peer, &session->peer))
 			return true;
-		if (session->remote.family == seed->at.family &&
-		    (seed->at.family == AF_INET
-			     ? session->remote.addr4.s_addr == seed->at.addr4.s_addr
-			     : IN6_ARE_ADDR_EQUAL(&session->remote.addr6, &seed->at.addr6)))
+		if (is_session_of_seed(hub, seed, session))
 			return true;
 	}
 	return false;

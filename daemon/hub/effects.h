@@ -4,7 +4,9 @@
  *
  * hub.c and the rooms only decide.  What they decide leaves as a list of
  * effects, in order; a shell (or the simulator) carries them out after the
- * event function has returned and reports results as later events.  An
+ * event function has returned and reports results as later events.  When a
+ * key cannot be installed or used, the shell sends nothing more of the list on
+ * its session and reports that: hub.c then ends the session.  An
  * effect owns the bytes it carries.  Key material never appears here: key
  * effects name the TLS session whose exporter yields it.
  */
@@ -114,7 +116,7 @@ struct effect_route {
  * @link_del.link: our index
  * @hub_set: a hub to make known, or its addresses to change
  * @hub_set.hub: its id
- * @hub_set.ula: its mesh IPv6 address
+ * @hub_set.ula: its mesh IPv6 address, all zero = none
  * @hub_set.ipv4: its mesh IPv4 address, network order, 0 = none
  * @hub_del: a hub to delete; its seal keys go with it
  * @hub_del.hub: its id

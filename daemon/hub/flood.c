@@ -64,11 +64,13 @@ void ipv4_choose(struct hub *hub, struct effects *fx)
 	qsort(taken, n, sizeof(*taken), compare_u32);
 	chosen = address_claim(hub->mesh_tag, &hub->settings.id, hub->settings.ipv4_pool,
 			       hub->settings.ipv4_pool_prefix_len, preferred, taken, n);
-	if (chosen == hub->ipv4 && hub->is_started)
+	if (hub->is_started && chosen == hub->ipv4 &&
+	    (!chosen || hub->ipv4_prefix_len == hub->settings.ipv4_pool_prefix_len))
 		return;
 	if (!chosen && hub->settings.ipv4_pool)
 		effects_log(fx, LOG_CLASS_LOCAL, "event=ipv4-pool-exhausted claims=%zu", n);
 	hub->ipv4 = chosen;
+	hub->ipv4_prefix_len = hub->settings.ipv4_pool_prefix_len;
 	hub->is_record_due = true;
 	effect = effects_add(fx, EFFECT_PERSIST);
 	effect->persist.key = PERSIST_IPV4;
@@ -194,7 +196,8 @@ static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb
 	if (links_changed && path_session_of(hub, &entry->hub) &&
 	    !routes_find(&hub->routes, &entry->hub))
 		hub->routed_ns = 0;
-	if (peer)
+	/* One of an earlier life says nothing of the keys of this one. */
+	if (peer && entry->boot_epoch > peer->boot_epoch)
 		peer_set_epoch(hub, now_ns, peer, entry->boot_epoch, 0, fx);
 	if (peer && peer->in_kernel && ntohl(peer->ipv4.s_addr) != entry->ipv4)
 		hub->are_routes_due = true; /* addresses are told with them */
@@ -228,12 +231,16 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 				     fx);
 		return 0;
 	}
-	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
+	if (lsdb_has_held(&hub->lsdb, record)) {
 		hub->counters.records_limited++;
 		return 0;
 	}
 	if (record_verify_all(hub, now_ns, record, bytes, len, fx))
 		return 0; /* well formed; the neighbour may not know better */
+	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
+		hub->counters.records_limited++;
+		return 0;
+	}
 	entry = lsdb_put(&hub->lsdb, now_ns, record, bytes, len, &links_changed);
 	if (!entry) {
 		hub->counters.records_refused++;
@@ -333,14 +340,16 @@ int on_digest(struct hub *hub, uint64_t now_ns, struct session *session, const u
 	return 0;
 }
 
-void peer_set_kernel(struct hub *hub, struct peer *peer, uint32_t ipv4, struct effects *fx)
+static void peer_set_kernel(struct hub *hub, struct peer *peer, const struct in6_addr *ula,
+			    uint32_t ipv4, struct effects *fx)
 {
 	struct effect *effect;
 
-	if (peer->in_kernel && peer->ipv4.s_addr == htonl(ipv4))
+	if (peer->in_kernel && IN6_ARE_ADDR_EQUAL(&peer->ula, ula) &&
+	    peer->ipv4.s_addr == htonl(ipv4))
 		return;
 	peer->in_kernel = true;
-	peer->ula = address_ula(hub->mesh_tag, &peer->hub);
+	peer->ula = *ula;
 	peer->ipv4.s_addr = htonl(ipv4);
 	if (!hub->settings.has_datapath)
 		return;
@@ -350,9 +359,18 @@ void peer_set_kernel(struct hub *hub, struct peer *peer, uint32_t ipv4, struct e
 	effect->hub_set.ipv4 = peer->ipv4;
 }
 
+void peer_make_known(struct hub *hub, struct peer *peer, struct effects *fx)
+{
+	static const struct in6_addr none;
+
+	if (!peer->in_kernel)
+		peer_set_kernel(hub, peer, &none, 0, fx);
+}
+
 struct claim {
 	uint32_t ipv4;
 	const struct lsdb_entry *entry;
+	uint32_t granted; /* @ipv4 if it may keep that, else 0 */
 };
 
 /* By address, then by id: the first of equals keeps it. */
@@ -365,24 +383,58 @@ static int compare_claims(const void *a, const void *b)
 	return hub_id_cmp(&x->entry->hub, &y->entry->hub);
 }
 
-/* Tell the kernel of every reachable hub before routes mention it. */
-static void announce_hubs(struct hub *hub, struct effects *fx)
+/* Who claims which address, and who of several gets it. Return: entries of @claims. */
+static size_t collect_claims(const struct hub *hub, struct claim *claims)
 {
-	_cleanup_free_ struct claim *claims = xnew_array(struct claim, hub->lsdb.n + 1);
 	size_t n = 0;
 
 	for (size_t i = 0; i < hub->lsdb.n; i++) {
 		if (hub->lsdb.list[i]->bytes)
-			claims[n++] = (struct claim){hub->lsdb.list[i]->ipv4, hub->lsdb.list[i]};
+			claims[n++] = (struct claim){hub->lsdb.list[i]->ipv4, hub->lsdb.list[i], 0};
 	}
 	qsort(claims, n, sizeof(*claims), compare_claims);
 	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || claims[i].ipv4 != claims[i - 1].ipv4)
+			claims[i].granted = claims[i].ipv4;
+	}
+	return n;
+}
+
+/*
+ * Tell the kernel of every reachable hub before routes mention it.  Whoever
+ * has an address that is not its own any more gives it up first, reachable or
+ * not: a neighbour entry is deleted by its address, whoever has it by then.
+ */
+static void announce_hubs(struct hub *hub, const struct claim *claims, size_t n, struct effects *fx)
+{
+	for (size_t i = 0; i < n; i++) {
 		const struct hub_id *id = &claims[i].entry->hub;
-		bool keeps = i == 0 || claims[i].ipv4 != claims[i - 1].ipv4;
-		struct peer *peer = routes_find(&hub->routes, id) ? peer_get(hub, id) : NULL;
+		bool is_reachable = routes_find(&hub->routes, id);
+		struct peer *peer = is_reachable ? peer_get(hub, id) : peer_find(hub, id);
+
+		if (!peer)
+			continue;
+		if (is_reachable)
+			peer_make_known(hub, peer, fx);
+		if (peer->in_kernel && peer->ipv4.s_addr != htonl(claims[i].granted))
+			peer_set_kernel(hub, peer, &peer->ula, 0, fx);
+	}
+}
+
+/*
+ * Addresses come after the route: packets that wait for a neighbour entry
+ * leave the moment it is there, and would be dropped for want of a way.
+ */
+static void hand_out_addresses(struct hub *hub, const struct claim *claims, size_t n,
+			       struct effects *fx)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct hub_id *id = &claims[i].entry->hub;
+		struct peer *peer = routes_find(&hub->routes, id) ? peer_find(hub, id) : NULL;
+		struct in6_addr ula = address_ula(hub->mesh_tag, id);
 
 		if (peer)
-			peer_set_kernel(hub, peer, keeps ? claims[i].ipv4 : 0, fx);
+			peer_set_kernel(hub, peer, &ula, claims[i].granted, fx);
 	}
 }
 
@@ -427,8 +479,10 @@ static void mark_reachable(struct hub *hub, const struct routes *routes, uint64_
 void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 	_cleanup_free_ struct route_link *links = xnew_array(struct route_link, hub->n_paths);
+	_cleanup_free_ struct claim *claims = xnew_array(struct claim, hub->lsdb.n + 1);
 	struct routes before = hub->routes;
-	size_t n = 0;
+	size_t n = 0, n_claims = collect_claims(hub, claims);
+	bool changed;
 
 	for (size_t i = 0; i < hub->n_paths; i++) {
 		const struct path *path = hub->paths[i];
@@ -438,16 +492,18 @@ void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 							 path->quality.cost_us, path->frame_max};
 	}
 	routes_compute(&hub->lsdb, &hub->settings.id, links, n, &hub->routes);
+	changed = !routes_equal(&before, &hub->routes);
 	hub->counters.routes_computed++;
 	hub->are_routes_due = false;
 	hub->routed_ns = now_ns;
 	mark_reachable(hub, &before, now_ns);
 	mark_reachable(hub, &hub->routes, now_ns);
-	announce_hubs(hub, fx);
-	if (!routes_equal(&before, &hub->routes)) {
+	announce_hubs(hub, claims, n_claims, fx);
+	if (changed)
 		emit_routes(hub, fx);
+	hand_out_addresses(hub, claims, n_claims, fx);
+	if (changed)
 		seals_try_offers(hub, now_ns, fx);
-	}
 	routes_fini(&before);
 }
 
@@ -504,27 +560,34 @@ static void forget_hub(struct hub *hub, const struct hub_id *id, struct effects 
 	char text[HUB_ID_STRLEN];
 
 	effects_log(fx, LOG_CLASS_INFO, "event=hub-forgotten hub=%s", hub_id_format(id, text));
-	if (!peer || path_session_of(hub, id))
+	if (!peer)
 		return;
+	if (path_session_of(hub, id)) { /* it stays, but its claim is gone with its record */
+		if (peer->in_kernel)
+			peer_set_kernel(hub, peer, &peer->ula, 0, fx);
+		return;
+	}
 	keyring_clear(&peer->seal); /* HUB_DEL takes the keys along */
 	peer->rekey_at = NEVER;
 	if (!peer->in_kernel)
 		return;
+	if (hub->settings.has_datapath) {
+		effect = effects_add(fx, EFFECT_HUB_DEL);
+		effect->hub_del.hub = *id;
+		effect->hub_del.ula = peer->ula;
+		effect->hub_del.ipv4 = peer->ipv4;
+	}
 	peer->in_kernel = false;
-	if (!hub->settings.has_datapath)
-		return;
-	effect = effects_add(fx, EFFECT_HUB_DEL);
-	effect->hub_del.hub = *id;
-	effect->hub_del.ula = peer->ula;
-	effect->hub_del.ipv4 = peer->ipv4;
+	peer->ula = (struct in6_addr){0};
+	peer->ipv4.s_addr = 0; /* another's by the time it returns, maybe */
 }
 
 void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 	struct hub_id forgotten;
+	size_t len, had = hub->lsdb.n;
 	uint64_t from;
 	uint8_t *held;
-	size_t len;
 
 	/* What is left stays due; one event must not ask for more than EFFECTS_MAX. */
 	for (size_t sends = 0;
@@ -535,11 +598,15 @@ void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	}
 	if (now_ns >= hub->anti_entropy_at)
 		compare_with_someone(hub, now_ns, fx);
+	if (hub->n_peers == HUB_PEERS_MAX)
+		peers_sweep(hub);
 	if (now_ns < lsdb_deadline(&hub->lsdb, &hub->settings.id))
 		return;
 	mark_reachable(hub, &hub->routes, now_ns);
 	while (lsdb_age(&hub->lsdb, now_ns, &hub->settings.id, &forgotten))
 		forget_hub(hub, &forgotten, fx);
+	if (hub->lsdb.n < had)
+		peers_sweep(hub);
 }
 
 uint64_t topology_deadline(const struct hub *hub)

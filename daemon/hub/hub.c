@@ -100,7 +100,7 @@ void peer_fault(struct hub *hub, uint64_t now_ns, struct effects *fx, const char
 	char text[512];
 	va_list ap;
 
-	if (from > now_ns + HUB_LOG_BURST * HUB_LOG_INTERVAL_NS)
+	if (from + HUB_LOG_INTERVAL_NS > now_ns + HUB_LOG_BURST * HUB_LOG_INTERVAL_NS)
 		return; /* counted anyway */
 	hub->log_full_at = from + HUB_LOG_INTERVAL_NS;
 	va_start(ap, fmt);
@@ -163,6 +163,40 @@ struct peer *peer_get(struct hub *hub, const struct hub_id *id)
 	keyring_init(&peer->seal);
 	dialer_init(&peer->mesh);
 	return peer;
+}
+
+static bool is_worth_keeping(const struct hub *hub, const struct peer *peer)
+{
+	if (peer->in_kernel || peer->seal.step != KEYRING_IDLE || lsdb_find(&hub->lsdb, &peer->hub))
+		return true;
+	for (int i = 0; i < KEYRING_PHASES; i++) {
+		if (peer->seal.phases[i].is_live)
+			return true;
+	}
+	for (size_t i = 0; i < hub->n_paths; i++) {
+		if (hub_id_equal(&hub->paths[i]->peer, &peer->hub))
+			return true;
+	}
+	for (size_t i = 0; i < hub->sessions.n; i++) {
+		if (hub_id_equal(&hub->sessions.list[i]->peer, &peer->hub))
+			return true;
+	}
+	return false;
+}
+
+void peers_sweep(struct hub *hub)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < hub->n_peers; i++) {
+		struct peer *peer = hub->peers[i];
+
+		if (is_worth_keeping(hub, peer))
+			hub->peers[kept++] = peer;
+		else
+			free(peer);
+	}
+	hub->n_peers = kept;
 }
 
 void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
@@ -387,6 +421,13 @@ void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from
 		hub->counters.beacons_malformed++;
 		peer_fault(hub, now_ns, fx, "event=beacon-malformed len=%zu", len);
 		return;
+	case NEIGHBOUR_OTHER_VERSION:
+		hub->counters.beacons_other_version++;
+		peer_fault(hub, now_ns, fx,
+			   "event=beacon-other-version version=%u ours=%u hint=\"upgrade the "
+			   "older hub\"",
+			   bytes[BEACON_VERSION_OFFSET], BEACON_VERSION);
+		return;
 	case NEIGHBOUR_BAD_SIGNATURE:
 		hub->counters.beacons_bad_signature++;
 		peer_fault(hub, now_ns, fx, "event=beacon-bad-signature");
@@ -495,9 +536,29 @@ static struct iface *iface_find(struct hub *hub, uint32_t ifindex)
 	return NULL;
 }
 
-/* Sessions whose local address is gone cannot live. */
-static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex, struct effects *fx)
+static bool iface_has(const struct iface *iface, const struct endpoint *address)
 {
+	struct endpoint want = *address;
+
+	for (size_t i = 0; iface && i < iface->n_addresses; i++) {
+		/* A socket names the interface of link-local addresses only. */
+		want.ifindex = iface->addresses[i].ifindex;
+		if (endpoint_equal_address(&want, &iface->addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sessions whose local address is gone cannot live.  What counts is that
+ * @before, the interface as it was, had it: a session may come before the
+ * notification of the address it uses.
+ */
+static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex,
+			const struct iface *before, struct effects *fx)
+{
+	const struct iface *now = iface_find(hub, ifindex);
+
 	for (size_t i = hub->sessions.n; i-- > 0;) {
 		struct session *session;
 		struct path *path;
@@ -507,8 +568,8 @@ static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex, stru
 		session = hub->sessions.list[i];
 		path = session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
 		if (path && path->ifindex == ifindex &&
-		    (!iface_find(hub, ifindex) ||
-		     (session->local.family && !ifindex_of_address(hub, &session->local))))
+		    (!now ||
+		     (iface_has(before, &session->local) && !iface_has(now, &session->local))))
 			session_end(hub, now_ns, session, "interface went away", fx);
 	}
 }
@@ -525,7 +586,7 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 		if (hub->paths[i]->ifindex == ifindex)
 			path_remove_link(hub, now_ns, hub->paths[i], fx);
 	}
-	end_orphans(hub, now_ns, ifindex, fx);
+	end_orphans(hub, now_ns, ifindex, NULL, fx);
 	for (size_t i = 0; i < hub->n_paths; i++) {
 		if (hub->paths[i]->ifindex == ifindex)
 			dialer_init(&hub->paths[i]->dialer);
@@ -535,7 +596,7 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
 		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx)
 {
-	struct iface *iface = iface_find(hub, ifindex);
+	struct iface *iface = iface_find(hub, ifindex), before;
 	bool is_new = !iface;
 
 	if (!up || n_addresses == 0) {
@@ -550,11 +611,12 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 			return;
 		}
 		iface = &hub->ifaces[hub->n_ifaces++];
-		iface->ifindex = ifindex;
+		*iface = (struct iface){.ifindex = ifindex};
 	}
+	before = *iface;
 	iface->n_addresses = n_addresses < HUB_ADDRESSES_MAX ? n_addresses : HUB_ADDRESSES_MAX;
 	memcpy(iface->addresses, addresses, iface->n_addresses * sizeof(*addresses));
-	end_orphans(hub, now_ns, ifindex, fx);
+	end_orphans(hub, now_ns, ifindex, &before, fx);
 	if (hub->is_started && !hub->is_stopped) {
 		trickle_reset(&hub->trickle, now_ns, &hub->prng);
 		trickle_hurry(&hub->trickle, now_ns, &hub->prng);
@@ -574,9 +636,13 @@ static const char *session_objection(struct hub *hub, const struct session *sess
 		return "ourselves";
 	if (!hub_id_equal(&session->peer, &unknown) && !hub_id_equal(&session->peer, &peer->hub))
 		return "not the hub we dialled";
-	for (size_t i = 0; i < hub->sessions.n; i++)
-		n += hub_id_equal(&hub->sessions.list[i]->peer, &peer->hub);
-	if (n > SESSIONS_PER_PEER_MAX)
+	for (size_t i = 0; i < hub->sessions.n; i++) {
+		const struct session *other = hub->sessions.list[i];
+
+		/* One that was dialled has its name already, an accepted one has not. */
+		n += other != session && hub_id_equal(&other->peer, &peer->hub);
+	}
+	if (n >= SESSIONS_PER_PEER_MAX)
 		return "too many sessions";
 	return NULL;
 }
@@ -857,7 +923,7 @@ void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *
 	if (!session)
 		session = mesh_session_of(hub, id, true);
 	if (session) {
-		if (peer->seal.step == KEYRING_IDLE) {
+		if (peer->seal.step == KEYRING_IDLE && session_can_key(hub, session)) {
 			session->wants_seal_key = true;
 			session_try_offers(hub, now_ns, session, fx);
 		}

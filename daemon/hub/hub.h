@@ -264,7 +264,8 @@ struct hub_view_session {
  * struct hub_counters - what came from outside and what became of it
  * @beacons_sent: datagrams: one per group and interface, one per seed
  * @beacons_heard: authentic and of another hub of our mesh, repeated ones too
- * @beacons_malformed: no beacon, or of a version we do not speak
+ * @beacons_malformed: no beacon
+ * @beacons_other_version: of a version we do not speak
  * @beacons_bad_signature: checked and not signed by the key inside
  * @beacons_other_mesh: with another mesh tag
  * @beacons_limited: over the rate of signature checks, no room, or of an earlier life
@@ -287,8 +288,8 @@ struct hub_view_session {
  * @address_conflicts: records of others that claimed our IPv4 address
  */
 struct hub_counters {
-	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_bad_signature,
-		beacons_other_mesh, beacons_limited;
+	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_other_version,
+		beacons_bad_signature, beacons_other_mesh, beacons_limited;
 	uint64_t sessions_up, sessions_failed, sessions_refused;
 	uint64_t messages_in, messages_out, messages_malformed, messages_out_of_place;
 	uint64_t records_accepted, records_stale, records_bad_signature, records_refused,

@@ -52,6 +52,8 @@
  * @session: the READY session in force, 0
  * @successor: READY session that takes over once its key is in use (rekey), 0
  * @dialing: dial in progress, 0
+ * @dialled: where the last one went, family 0 once the peer has answered there
+ * @failed_dials: in a row; the next one tries another address
  * @is_link: HELLO was exchanged: the link exists
  * @in_kernel: LINK_SET was sent
  * @remote_link: peer's index
@@ -71,6 +73,8 @@ struct path {
 	uint32_t ifindex;
 	struct dialer dialer;
 	uint64_t session, successor, dialing;
+	struct endpoint dialled;
+	uint32_t failed_dials;
 	bool is_link, in_kernel;
 	uint32_t remote_link;
 	struct endpoint local, remote;
@@ -89,7 +93,7 @@ struct path {
  * @rekey_at: of the seal, NEVER
  * @mesh: dialling over the mesh
  * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
- * @ula: its mesh address, as last told; zero before the first HUB_SET
+ * @ula: its mesh address, as last told; zero until a route leads there
  * @ipv4: its mesh address, as last told, network order, 0 = none
  */
 struct peer {
@@ -162,6 +166,7 @@ struct hub {
 	uint64_t routed_ns, generation;
 	bool are_routes_due, have_links_changed;
 	uint32_t ipv4; /* ours, host order */
+	uint8_t ipv4_prefix_len; /* as last told with it */
 };
 
 /* hub.c: shared by the chapters */
@@ -180,7 +185,14 @@ struct session *path_session_of(const struct hub *hub, const struct hub_id *peer
 /** hub_new_life() - Our epoch must grow while we run: drop all keys and sessions. */
 void hub_new_life(struct hub *hub, uint64_t now_ns, uint64_t boot_epoch, struct effects *fx);
 struct peer *peer_find(const struct hub *hub, const struct hub_id *id);
+/** peer_get() - Find or make. Return: NULL when the table is full. */
 struct peer *peer_get(struct hub *hub, const struct hub_id *id);
+/**
+ * peers_sweep() - Free peers without record, session, path and keys.
+ * @hub: its table; every pointer to a peer is stale afterwards, so not from
+ *	within a walk over peers or anything a session's end may lead to
+ */
+void peers_sweep(struct hub *hub);
 /** peer_set_epoch() - It speaks of a life; another one than before lost all keys. */
 void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
 		    uint64_t except_session, struct effects *fx);
@@ -215,6 +227,8 @@ uint64_t paths_deadline(const struct hub *hub);
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
+/** session_can_key() - The peer has a data path and a cipher of ours. */
+bool session_can_key(const struct hub *hub, const struct session *session);
 /** seals_try_offers() - Routes changed: first seal keys may have waited for one. */
 void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
@@ -235,7 +249,8 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 int on_digest(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
 	      size_t len, struct effects *fx);
 void send_digest(struct hub *hub, uint64_t now_ns, struct session *session, struct effects *fx);
-void peer_set_kernel(struct hub *hub, struct peer *peer, uint32_t ipv4, struct effects *fx);
+/** peer_make_known() - HUB_SET without addresses, if need be: keys must have an owner. */
+void peer_make_known(struct hub *hub, struct peer *peer, struct effects *fx);
 void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx);
 /** topology_settle() - End of every event: routes and own record, if due. */
 void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);

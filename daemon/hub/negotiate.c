@@ -126,7 +126,7 @@ static bool try_offer(struct hub *hub, uint64_t now_ns, struct session *session,
 	struct ring_owner o;
 	uint8_t phase;
 
-	if (!owner_of(hub, session, owner, &o))
+	if (!cipher || !owner_of(hub, session, owner, &o))
 		return true;
 	if (!keyring_can_offer(o.ring) || (o.peer && !has_way_for_first_seal(hub, o.peer)))
 		return false;
@@ -170,18 +170,26 @@ static void repeat_confirm(struct hub *hub, uint64_t now_ns, struct session *ses
 			 o.ring->phases[o.ring->tx].serial, cipher_for(hub, session), fx);
 }
 
+bool session_can_key(const struct hub *hub, const struct session *session)
+{
+	if (!hub->settings.has_datapath)
+		return false;
+	if (session->kind == SESSION_PATH && !session->hello.data_port)
+		return false;
+	return cipher_for(hub, session);
+}
+
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx)
 {
 	const struct peer *peer = peer_find(hub, &session->peer);
 
-	if (!hub->settings.has_datapath || !peer)
+	if (!peer)
 		return;
-	if (session->kind == SESSION_PATH && !session->hello.data_port)
-		return;
-	if (!cipher_for(hub, session)) {
-		peer_fault(hub, now_ns, fx, "event=no-common-cipher ciphers=0x%x",
-			   session->hello.ciphers);
+	if (!session_can_key(hub, session)) {
+		if (hub->settings.has_datapath && session->hello.data_port)
+			peer_fault(hub, now_ns, fx, "event=no-common-cipher ciphers=0x%x",
+				   session->hello.ciphers);
 		return;
 	}
 	repeat_confirm(hub, now_ns, session, KEY_OWNER_LINK, fx);

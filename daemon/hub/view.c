@@ -189,10 +189,9 @@ int hub_find(const struct hub *hub, const char *text, struct hub_id *ret)
 			matches = entry->ipv4 && htonl(entry->ipv4) == a4.s_addr;
 		else
 			matches = strcmp(entry->name, text) == 0;
-		if (matches) {
+		/* Of two that claim an IPv4 address the lower id keeps it: the first. */
+		if (matches && n++ == 0)
 			found = entry->hub;
-			n++;
-		}
 	}
 	if (n == 0)
 		return -ENOENT;

@@ -144,6 +144,7 @@ int keyring_on_accept(struct keyring *ring, uint64_t now_ns, uint64_t session, u
 	use(ring, now_ns, phase);
 	ring->unproved = true;
 	ring->proof_session = session;
+	ring->proof_since_ns = now_ns;
 	return 0;
 }
 
@@ -202,8 +203,16 @@ bool keyring_repeat_confirm(struct keyring *ring, uint64_t now_ns, uint64_t sess
 	if (!ring->unproved || ring->proof_session || ring->tx == KEYRING_NO_PHASE)
 		return false;
 	ring->proof_session = session;
+	ring->proof_since_ns = now_ns;
 	linger_others(ring, now_ns);
 	return true;
+}
+
+/* A session that lives so long has delivered the CONFIRM it carries. */
+static uint64_t proved_at(const struct keyring *ring)
+{
+	return ring->unproved && ring->proof_session ? ring->proof_since_ns + KEYRING_LINGER_NS
+						     : NEVER;
 }
 
 uint8_t keyring_expire(struct keyring *ring, uint64_t now_ns)
@@ -216,8 +225,7 @@ uint8_t keyring_expire(struct keyring *ring, uint64_t now_ns)
 		if (ring->phases[i].is_live && now_ns >= ring->phases[i].delete_at)
 			mask |= drop(ring, i);
 	}
-	if (ring->unproved && ring->proof_session &&
-	    now_ns >= ring->used_since_ns + KEYRING_LINGER_NS && count_live(ring) <= 1)
+	if (now_ns >= proved_at(ring))
 		ring->unproved = false;
 	return mask;
 }
@@ -249,20 +257,10 @@ uint64_t keyring_deadline(const struct keyring *ring)
 {
 	uint64_t at = ring->step == KEYRING_IDLE ? NEVER : ring->step_until;
 
+	at = earlier(at, proved_at(ring));
 	for (int i = 0; i < KEYRING_PHASES; i++) {
 		if (ring->phases[i].is_live)
 			at = earlier(at, ring->phases[i].delete_at);
 	}
 	return at;
-}
-
-bool keyring_is_settled(const struct keyring *ring)
-{
-	if (ring->step != KEYRING_IDLE || ring->tx == KEYRING_NO_PHASE)
-		return false;
-	for (int i = 0; i < KEYRING_PHASES; i++) {
-		if (ring->phases[i].is_live && i != ring->tx)
-			return false;
-	}
-	return true;
 }

@@ -70,6 +70,7 @@ struct keyring_phase {
  * @step_until: it is dropped then
  * @unproved: we moved to @tx but cannot know that the peer did
  * @proof_session: session carrying our CONFIRM, 0 = none alive
+ * @proof_since_ns: when it was given to that session
  * @refused: phase the peer would not have, KEYRING_NO_PHASE
  * @installations: so far
  */
@@ -82,7 +83,7 @@ struct keyring {
 	uint32_t step_serial;
 	uint64_t step_session, step_until;
 	bool unproved;
-	uint64_t proof_session;
+	uint64_t proof_session, proof_since_ns;
 	uint8_t refused;
 	uint64_t installations;
 };
@@ -154,7 +155,5 @@ static inline bool keyring_is_usable(const struct keyring *ring)
 {
 	return ring->tx != KEYRING_NO_PHASE;
 }
-/** keyring_is_settled() - No negotiation runs and the peer is known to have followed. */
-bool keyring_is_settled(const struct keyring *ring);
 
 #endif

@@ -7,6 +7,10 @@
  * shell reports while effects run.  Lists follow each other until none is
  * left, at most DAEMON_EFFECT_ROUNDS_MAX before the loop gets its turn.
  * Without the module its effects have no subject and are passed over.
+ *
+ * What hub.c says on a session after a key effect (ACCEPT, CONFIRM) presumes
+ * that the key is in place.  When it is not, the rest of the list is not said:
+ * the peer must not transmit under a key we lack.  hub.c ends that session.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,6 +20,8 @@
 #include "daemon/lib/secret.h"
 #include "daemon/shell/daemon.h"
 #include "hubmesh/wire.h"
+
+#define NO_SESSION 0 /* hub.c and the transport count from 1 */
 
 static void on_deadline(uv_timer_t *timer);
 
@@ -87,7 +93,8 @@ static int install_key(struct daemon *d, const struct effect *effect)
 	return error;
 }
 
-static void run_key(struct daemon *d, const struct effect *effect)
+/* Return: 0; -errno the key is not in place, and hub.c has been told. */
+static int run_key(struct daemon *d, const struct effect *effect)
 {
 	int error;
 
@@ -103,11 +110,22 @@ static void run_key(struct daemon *d, const struct effect *effect)
 					 &effect->key.hub, effect->key.phase);
 		if (error)
 			log_failure(d, "key-del", error);
-		return; /* what cannot be deleted is gone with its owner */
+		return 0; /* what cannot be deleted is gone with its owner */
 	}
 	if (error)
 		hub_on_key_failed(d->hub, daemon_now_ns(d), effect->key.owner, effect->key.link,
 				  &effect->key.hub, effect->key.phase, error, &d->fx);
+	return error;
+}
+
+static void mute_session(struct effects *list, size_t from, uint64_t session)
+{
+	for (size_t i = from; i < list->n; i++) {
+		struct effect *effect = &list->list[i];
+
+		if (effect->kind == EFFECT_SEND && effect->send.session == session)
+			effect->send.session = NO_SESSION;
+	}
 }
 
 static void run_table(struct daemon *d, const struct effect *effect)
@@ -163,6 +181,8 @@ static void run_session(struct daemon *d, const struct effect *effect)
 		transport_close(d->transport, effect->close.session, effect->close.reason);
 		return;
 	default:
+		if (effect->send.session == NO_SESSION)
+			return;
 		error = transport_send(d->transport, effect->send.session, effect->send.message,
 				       effect->send.body, effect->send.len);
 	}
@@ -171,8 +191,10 @@ static void run_session(struct daemon *d, const struct effect *effect)
 			  (unsigned long long)effect->send.session, strerror(-error));
 }
 
-static void run_effect(struct daemon *d, const struct effect *effect)
+static void run_effect(struct daemon *d, size_t at)
 {
+	const struct effect *effect = &d->running.list[at];
+
 	switch (effect->kind) {
 	case EFFECT_BEACON_SEND:
 		send_beacon(d, effect);
@@ -185,8 +207,8 @@ static void run_effect(struct daemon *d, const struct effect *effect)
 	case EFFECT_KEY_INSTALL:
 	case EFFECT_KEY_USE:
 	case EFFECT_KEY_DEL:
-		if (d->datapath)
-			run_key(d, effect);
+		if (d->datapath && run_key(d, effect))
+			mute_session(&d->running, at + 1, effect->key.session);
 		break;
 	case EFFECT_ADDRESSES:
 		d->mesh_prefix = effect->addresses.ula;
@@ -239,7 +261,7 @@ void daemon_run_effects(struct daemon *d)
 		d->fx = d->running;
 		d->running = list;
 		for (size_t i = 0; i < d->running.n; i++)
-			run_effect(d, &d->running.list[i]);
+			run_effect(d, i);
 		effects_clear(&d->running);
 	}
 	d->is_running = false;

@@ -81,6 +81,15 @@ enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub
 	return compare(boot_epoch, seq, entry->boot_epoch, entry->seq);
 }
 
+bool lsdb_has_held(const struct lsdb *db, const struct record *record)
+{
+	const struct lsdb_entry *entry = lsdb_find(db, &record->hub);
+
+	return entry && entry->held &&
+	       compare(record->boot_epoch, record->seq, entry->held_epoch, entry->held_seq) !=
+		       LSDB_NEWER;
+}
+
 bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, const uint8_t *bytes,
 	       size_t len, uint64_t from)
 {
@@ -88,8 +97,7 @@ bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, co
 
 	if (!entry || !entry->bytes || now_ns >= entry->accepted_ns + LSDB_ORIGIN_INTERVAL_NS)
 		return false;
-	if (entry->held && compare(record->boot_epoch, record->seq, entry->held_epoch,
-				   entry->held_seq) != LSDB_NEWER)
+	if (lsdb_has_held(db, record))
 		return true;
 	free(entry->held);
 	entry->held = xmemdup(bytes, len);

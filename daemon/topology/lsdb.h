@@ -39,10 +39,10 @@
  * @len: its length
  * @accepted_ns: when it came
  * @reachable_ns: when routing last found a way to it
- * @held: a newer record waiting for the rate limit, owned, not verified
+ * @held: a newer record waiting for the rate limit, owned, verified
  * @held_len: its length
- * @held_epoch: what it claims
- * @held_seq: what it claims
+ * @held_epoch: its boot epoch
+ * @held_seq: its sequence
  * @held_from: session it came on
  * @held_at: when to look at it
  */
@@ -75,11 +75,14 @@ struct lsdb_entry *lsdb_find(const struct lsdb *db, const struct hub_id *hub);
 /** lsdb_compare() - LSDB_NEWER also when the hub is not known. */
 enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub,
 				 uint64_t boot_epoch, uint64_t seq);
+/** lsdb_has_held() - One at least as new as @record is waiting: no need to verify @record. */
+bool lsdb_has_held(const struct lsdb *db, const struct record *record);
 /**
  * lsdb_hold() - Keep a newer record of a hub that speaks too often, for later.
  * @db: the newest of several is kept; needs no room for a further hub
  * @now_ns: monotonic
- * @record: decoded from @bytes, LSDB_NEWER than what is stored, not verified
+ * @record: decoded from @bytes, LSDB_NEWER than what is stored, verified: a forged
+ *	one would keep the genuine one out
  * @bytes: the signed record, copied if held
  * @len: its length
  * @from: session it came on, handed back by lsdb_take_held()

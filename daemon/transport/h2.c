@@ -681,7 +681,8 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
 	if (h2->is_client) {
 		if (stream != H2_EVENTS_STREAM && h2->posts_open > 0)
 			h2->posts_open--;
-		if (stream == h2->posting) { /* refused before all of it was sent */
+		/* Refused before all of it was sent: the hub there has counted it. */
+		if (stream == h2->posting) {
 			queue_pop(h2);
 			h2->posting = 0;
 		}

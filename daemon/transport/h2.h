@@ -113,7 +113,7 @@ size_t h2_produce(struct h2 *h2, uint8_t *buf, size_t size);
 int h2_queue(struct h2 *h2, uint8_t message, const uint8_t *body, size_t len);
 /** h2_is_idle() - Is no message waiting to be sent? */
 bool h2_is_idle(const struct h2 *h2);
-/** h2_messages_sent() - Counts messages handed over completely; tells a stall from a queue. */
+/** h2_messages_sent() - Counts messages that left the queue, refused ones too: does it move? */
 uint64_t h2_messages_sent(const struct h2 *h2);
 
 /** h2_ping() - Send a PING carrying @token. */

@@ -31,6 +31,7 @@ static void session_destroy(struct session *s)
 {
 	struct transport *t = s->transport;
 
+	transport_forget(t, s);
 	if (s->is_reported && !s->is_silent && !t->is_freed)
 		t->events.session_down(t->events.arg, s->id, s->error);
 	h2_free(s->h2);

@@ -14,7 +14,8 @@
  * transport_close(): the queue, GOAWAY and close_notify leave, bounded by a
  * timer.  Any state may fall to DEAD, where libuv still owns the handles;
  * session_down is reported and the memory freed when it has let go of them,
- * so never from within a call of the owner.
+ * so never from within a call of the owner.  Until then the id finds it: the
+ * owner may close what has failed, and is told nothing.
  */
 #ifndef TRANSPORT_SESSION_H
 #define TRANSPORT_SESSION_H
@@ -140,10 +141,10 @@ struct session {
  * @handles: of libuv, still open (those of sessions count one per session)
  * @port: of the listener, host order
  * @next_inbound_id: for the next connection accepted, always odd
- * @n_sessions: in the table: all but DEAD ones
+ * @n_sessions: all but DEAD ones
  * @n_unfinished: sessions accepted, not yet UP
- * @buckets: the session table, by id
- * @sessions: list of all in the table
+ * @buckets: the session table, by id; DEAD ones too
+ * @sessions: list of all but DEAD ones
  * @dirty: list of those with output to flush
  * @read_buffer: encrypted bytes of the read being handled
  * @plain_in: decrypted, on the way to HTTP/2
@@ -174,8 +175,10 @@ struct transport {
 struct transport_limits *transport_limits(struct transport *transport);
 
 /* transport.c, for session.c */
-/** transport_remove() - Take a DEAD session out of table and lists. */
+/** transport_remove() - Take a DEAD session out of counts and lists; its id still finds it. */
 void transport_remove(struct transport *transport, struct session *session);
+/** transport_forget() - Its memory goes: the id finds nobody any more. */
+void transport_forget(struct transport *transport, struct session *session);
 /** transport_put_handle() - One libuv handle (or session) is closed; may free the transport. */
 void transport_put_handle(struct transport *transport);
 

@@ -58,13 +58,19 @@ static void transport_add(struct transport *t, struct session *s)
 		t->n_unfinished++;
 }
 
-void transport_remove(struct transport *t, struct session *s)
+void transport_forget(struct transport *t, struct session *s)
 {
 	struct session **link = bucket_of(t, s->id);
 
 	while (*link != s)
 		link = &(*link)->next_in_bucket;
 	*link = s->next_in_bucket;
+}
+
+void transport_remove(struct transport *t, struct session *s)
+{
+	struct session **link;
+
 	if (s->prev)
 		s->prev->next = s->next;
 	else

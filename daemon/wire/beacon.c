@@ -31,12 +31,11 @@
 #include "daemon/lib/ed25519.h"
 
 #define SIGNATURE_CONTEXT "hubmesh-beacon-v1"
-#define VERSION 1
 #define FLAG_LEAVING 0x01 /* the others: sent as zero, ignored by version 1 */
 
 enum {
 	OFFSET_MAGIC = 0,
-	OFFSET_VERSION = 2,
+	OFFSET_VERSION = BEACON_VERSION_OFFSET,
 	OFFSET_FLAGS = 3,
 	OFFSET_MESH_TAG = 4,
 	OFFSET_PUBKEY = OFFSET_MESH_TAG + BEACON_MESH_TAG_LEN,
@@ -105,7 +104,7 @@ int beacon_encode(const struct beacon *beacon, const uint8_t private_key[32], ui
 	if (size < sizeof(out))
 		return -EMSGSIZE;
 	memcpy(out + OFFSET_MAGIC, magic, sizeof(magic));
-	out[OFFSET_VERSION] = VERSION;
+	out[OFFSET_VERSION] = BEACON_VERSION;
 	out[OFFSET_FLAGS] = beacon->is_leaving ? FLAG_LEAVING : 0;
 	memcpy(out + OFFSET_MESH_TAG, beacon->mesh_tag, BEACON_MESH_TAG_LEN);
 	memcpy(out + OFFSET_PUBKEY, beacon->pubkey, HUB_PUBKEY_LEN);
@@ -129,7 +128,7 @@ static int check_form(const uint8_t *buf, size_t len)
 		return -EBADMSG;
 	if (memcmp(buf + OFFSET_MAGIC, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
-	if (buf[OFFSET_VERSION] != VERSION)
+	if (buf[OFFSET_VERSION] != BEACON_VERSION)
 		return -EPROTO;
 	if (len != BEACON_LEN || get_be16(buf + OFFSET_CONTROL_PORT) == 0)
 		return -EBADMSG;

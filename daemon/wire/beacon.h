@@ -14,6 +14,8 @@
 
 #define BEACON_MAX 200 /* bytes any version may use */
 #define BEACON_LEN 140 /* bytes of a version 1 beacon, exactly */
+#define BEACON_VERSION 1 /* the one we speak */
+#define BEACON_VERSION_OFFSET 2 /* in every version */
 #define BEACON_MESH_TAG_LEN 8
 #define BEACON_DIGEST_LEN 16
 #define BEACON_GROUP4 "239.255.72.77" /* administratively scoped */

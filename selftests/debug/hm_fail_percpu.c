@@ -40,8 +40,8 @@ static void unused(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 }
 
 static struct kprobe probes[] = {
-	{ .symbol_name = "__alloc_percpu", .pre_handler = allocation, .post_handler = unused },
-	{ .symbol_name = "__alloc_percpu_gfp", .pre_handler = allocation, .post_handler = unused },
+	{.symbol_name = "__alloc_percpu", .pre_handler = allocation, .post_handler = unused},
+	{.symbol_name = "__alloc_percpu_gfp", .pre_handler = allocation, .post_handler = unused},
 };
 
 static int __init fail_percpu_init(void)

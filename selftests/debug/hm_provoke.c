@@ -255,7 +255,7 @@ static void rcu_stall(void)
 	unsigned long end = jiffies + number * HZ;
 	static struct rcu_head head;
 
-	call_rcu(&head, nothing_rcu);	/* somebody waits for us */
+	call_rcu(&head, nothing_rcu); /* somebody waits for us */
 	preempt_disable();
 	while (time_before(jiffies, end))
 		cpu_relax();
@@ -304,15 +304,34 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } things[] = {
-#define THING(name) { #name, name }
-	THING(use_after_free), THING(out_of_bounds), THING(double_free),
-	THING(vmalloc_out_of_bounds), THING(leak), THING(shift_too_far),
-	THING(index_out_of_bounds), THING(not_a_bool), THING(lock_order),
-	THING(softirq_unsafe_lock), THING(lock_held_for_ever), THING(rcu_without_lock),
-	THING(sleep_under_spinlock), THING(smp_processor_id_preemptible),
-	THING(timer_freed_active), THING(work_freed_active), THING(rcu_head_queued_twice),
-	THING(list_corrupted), THING(refcount_underflow), THING(device_held),
-	THING(rcu_stall), THING(hung_task), THING(racing_count), THING(warn),
+#define THING(name)         \
+	{                   \
+#name, name \
+	}
+	THING(use_after_free),
+	THING(out_of_bounds),
+	THING(double_free),
+	THING(vmalloc_out_of_bounds),
+	THING(leak),
+	THING(shift_too_far),
+	THING(index_out_of_bounds),
+	THING(not_a_bool),
+	THING(lock_order),
+	THING(softirq_unsafe_lock),
+	THING(lock_held_for_ever),
+	THING(rcu_without_lock),
+	THING(sleep_under_spinlock),
+	THING(smp_processor_id_preemptible),
+	THING(timer_freed_active),
+	THING(work_freed_active),
+	THING(rcu_head_queued_twice),
+	THING(list_corrupted),
+	THING(refcount_underflow),
+	THING(device_held),
+	THING(rcu_stall),
+	THING(hung_task),
+	THING(racing_count),
+	THING(warn),
 };
 
 static int __init provoke(void)

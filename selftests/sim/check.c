@@ -104,6 +104,18 @@ static bool has_duplicate_ipv4(const struct seen *seen, int n)
 	return false;
 }
 
+/* Each hub's address, as its own record says, leads to it in the kernel. */
+static bool has_wrong_neighbour(const struct seen *seen)
+{
+	const struct sim_node *node = &seen->sim->nodes[seen->node];
+
+	for (int i = 0; i < seen->sim->n_nodes; i++) {
+		if (i != seen->node && node->neighbour[i] != seen->ipv4[i])
+			return true;
+	}
+	return false;
+}
+
 static bool edges_are_links(const struct sim *sim, char *why, size_t size)
 {
 	for (int e = 0; e < sim->n_edges; e++) {
@@ -165,6 +177,10 @@ bool check_converged(struct sim *sim, char *why, size_t size)
 		if (seen.n != n || has_duplicate_ipv4(&seen, n)) {
 			snprintf(why, size, "n%d sees %d of %d hubs or a duplicate IPv4", i, seen.n,
 				 n);
+			return false;
+		}
+		if (has_wrong_neighbour(&seen)) {
+			snprintf(why, size, "n%d has an IPv4 neighbour entry that misleads", i);
 			return false;
 		}
 	}

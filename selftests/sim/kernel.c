@@ -29,6 +29,7 @@ void kernel_reset(struct sim *sim, struct sim_node *node)
 	for (int i = 0; i < sim->n_nodes; i++) {
 		ring_reset(sim, &node->seals[i]);
 		node->knows[i] = false;
+		node->told[i] = node->neighbour[i] = 0;
 		node->routes[i].n_via = 0;
 		node->asked_ns[i] = 0;
 	}
@@ -161,6 +162,21 @@ static void routes_set(struct sim *sim, struct sim_node *node, const struct effe
 		  (unsigned long long)node->generation, effect->routes.n_routes);
 }
 
+/*
+ * As datapath/tables.c does it: what a hub had is deleted by the address alone,
+ * whoever has it by then; what it gets replaces whoever had it.
+ */
+static void set_neighbour(struct sim *sim, struct sim_node *node, int peer, uint32_t ipv4)
+{
+	for (int i = 0; i < sim->n_nodes; i++) {
+		uint32_t entry = node->neighbour[i];
+
+		if (entry && (entry == ipv4 || entry == node->told[peer]))
+			node->neighbour[i] = 0;
+	}
+	node->told[peer] = node->neighbour[peer] = ipv4;
+}
+
 static bool is_routed_over(const struct sim *sim, const struct sim_node *node, uint32_t link)
 {
 	for (int i = 0; i < sim->n_nodes; i++) {
@@ -193,11 +209,14 @@ void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *
 			link->exists = false;
 		break;
 	case EFFECT_HUB_SET:
-		node->knows[node_by_id(sim, &effect->hub_set.hub)] = true;
+		peer = node_by_id(sim, &effect->hub_set.hub);
+		node->knows[peer] = true;
+		set_neighbour(sim, node, peer, effect->hub_set.ipv4.s_addr);
 		break;
 	case EFFECT_HUB_DEL:
 		peer = node_by_id(sim, &effect->hub_del.hub);
 		node->knows[peer] = false;
+		set_neighbour(sim, node, peer, 0);
 		ring_reset(sim, &node->seals[peer]);
 		break;
 	case EFFECT_KEY_INSTALL:

@@ -47,6 +47,16 @@ int node_by_id(const struct sim *sim, const struct hub_id *id)
 	return -1;
 }
 
+/* Tight, so that claims collide. */
+static uint8_t pool_prefix_len(int n_hubs)
+{
+	uint8_t len = 30;
+
+	while ((1 << (32 - len)) - 2 < n_hubs + n_hubs / 4)
+		len--;
+	return len;
+}
+
 static void fill_settings(const struct sim *sim, struct sim_node *node, struct hub_settings *s)
 {
 	*s = (struct hub_settings){
@@ -59,8 +69,7 @@ static void fill_settings(const struct sim *sim, struct sim_node *node, struct h
 		.control_port = SIM_CONTROL_PORT,
 		.data_port = SIM_DATA_PORT,
 		.ipv4_pool = IPV4_POOL,
-		/* Tight, so that claims collide. */
-		.ipv4_pool_prefix_len = sim->n_nodes <= 100 ? 24 : 22,
+		.ipv4_pool_prefix_len = pool_prefix_len(sim->n_nodes),
 		.ipv4_last = node->disk[PERSIST_IPV4],
 		.beacon_interval_min_ms = 250,
 		.beacon_interval_max_ms = 8000,

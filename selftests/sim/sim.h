@@ -72,6 +72,8 @@ struct sim_node {
 	size_t n_links;
 	struct sim_ring *seals; /* by node */
 	bool *knows; /* by node: HUB_SET */
+	uint32_t *told; /* by node: IPv4 of its last HUB_SET, network order */
+	uint32_t *neighbour; /* by node: IPv4 whose neighbour entry leads there */
 	struct effect_route *routes; /* by node; n_via 0: none */
 	uint64_t generation;
 	uint64_t *asked_ns; /* NEED_SESSION rate limit, by node */

@@ -9,6 +9,7 @@
 #ifndef UNIT_HUB_FIXTURE_H
 #define UNIT_HUB_FIXTURE_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ struct fixture_item {
 struct fixture {
 	uint64_t now;
 	bool has_datapath, drops_messages;
+	bool cannot_dial[2]; /* behind a NAT: what it dials fails */
 	struct fixture_hub h[2]; /* [0] has the lower id */
 	uint8_t root_seed[32], root[2048];
 	size_t root_len;
@@ -193,6 +195,8 @@ static inline void fixture_up(struct fixture *f, int who, uint64_t session, bool
 				    .remote = other->address,
 				    .is_client = is_client};
 
+	if (is_client)
+		peer.remote.port = 4878;
 	h->last_session = session;
 	hub_on_session_up(h->hub, f->now, session, &peer, &f->fx);
 	fixture_run(f, who);
@@ -207,6 +211,17 @@ static inline int fixture_conn_of(struct fixture *f, int who, uint64_t session)
 	return -1;
 }
 
+/* Only where the other hub is does anybody answer. */
+static inline bool fixture_dial_arrives(const struct fixture *f, int who, const struct effect *e)
+{
+	const struct endpoint *at = &f->h[!who].address;
+
+	if (f->cannot_dial[who])
+		return false;
+	return e->dial.over_mesh ||
+	       (e->dial.to.family == at->family && e->dial.to.addr4.s_addr == at->addr4.s_addr);
+}
+
 static inline void fixture_carry(struct fixture *f, struct fixture_item *item)
 {
 	struct effect *e = &item->effect;
@@ -218,6 +233,10 @@ static inline void fixture_carry(struct fixture *f, struct fixture_item *item)
 		hub_on_beacon(f->h[to].hub, f->now, &from, e->beacon_send.bytes, e->beacon_send.len,
 			      &f->fx);
 		free(e->beacon_send.bytes);
+	} else if (e->kind == EFFECT_DIAL && !fixture_dial_arrives(f, !to, e)) {
+		hub_on_session_down(f->h[!to].hub, f->now, e->dial.session, -ECONNREFUSED, &f->fx);
+		fixture_run(f, !to);
+		return;
 	} else if (e->kind == EFFECT_DIAL && f->n_conns < 256) {
 		c = f->n_conns++;
 		f->conn[c].is_up = true;

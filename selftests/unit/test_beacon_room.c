@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -218,6 +219,97 @@ static void ipv4_is_preferred_over_link_local(void **state)
 	assert_int_equal(neighbours_count(*state), 0);
 }
 
+static struct endpoint address(uint8_t last)
+{
+	struct endpoint ret = from;
+
+	ret.addr4.s_addr = htonl(0x0a000000u + last);
+	return ret;
+}
+
+static enum neighbour_verdict hear_at(struct neighbours *table, uint64_t now, uint8_t last)
+{
+	const struct neighbour *n = NULL;
+	struct endpoint at = address(last);
+	uint8_t buf[BEACON_MAX];
+	size_t len = make(buf, key, 1, 1, false);
+
+	return neighbours_hear(table, now, &at, buf, len, &n);
+}
+
+static struct hub_id hub_of_key(void)
+{
+	uint8_t pubkey[HUB_PUBKEY_LEN];
+
+	ed25519_public_key(key, pubkey);
+	return hub_id_from_pubkey(pubkey);
+}
+
+static uint8_t picked(struct neighbours *table, uint32_t turn)
+{
+	struct hub_id hub = hub_of_key();
+
+	return ntohl(neighbours_pick(table, &hub, 3, turn)->at.addr4.s_addr) & 0xff;
+}
+
+static void dialled(struct neighbours *table, uint8_t last, bool worked)
+{
+	struct hub_id hub = hub_of_key();
+	struct endpoint at = address(last);
+
+	neighbours_dialled(table, &hub, &at, worked);
+}
+
+static void addresses_of_a_hub_are_tried_in_turn(void **state)
+{
+	for (uint8_t i = 3; i > 0; i--)
+		assert_int_equal(hear_at(*state, S, i), NEIGHBOUR_NEW);
+	for (uint32_t turn = 0; turn < 9; turn++)
+		assert_int_equal(picked(*state, turn), 1 + turn % 3);
+	dialled(*state, 2, true); /* there it was: preferred, others between */
+	assert_int_equal(picked(*state, 0), 2);
+	assert_int_equal(picked(*state, 1), 1);
+	assert_int_equal(picked(*state, 2), 2);
+	assert_int_equal(picked(*state, 3), 3);
+	assert_int_equal(picked(*state, 4), 2);
+	dialled(*state, 2, false);
+	assert_int_equal(picked(*state, 0), 2);
+}
+
+static void new_address_takes_the_place_of_a_failed_one_only(void **state)
+{
+	for (uint8_t i = 1; i <= NEIGHBOUR_ADDRESSES_MAX; i++)
+		assert_int_equal(hear_at(*state, S, i), NEIGHBOUR_NEW);
+	dialled(*state, 1, true);
+	for (int i = 0; i < 5; i++)
+		dialled(*state, 1, false); /* has worked: it stays */
+	assert_int_equal(hear_at(*state, 5 * S, 20), NEIGHBOUR_LIMITED);
+	dialled(*state, 2, false);
+	dialled(*state, 3, false);
+	assert_int_equal(hear_at(*state, 5 * S, 20), NEIGHBOUR_REFRESHED);
+	assert_int_equal(hear_at(*state, 5 * S, 21), NEIGHBOUR_LIMITED); /* too soon */
+	assert_int_equal(hear_at(*state, 6 * S, 21), NEIGHBOUR_REFRESHED);
+	assert_int_equal(hear_at(*state, 8 * S, 22), NEIGHBOUR_LIMITED); /* none has failed */
+	assert_int_equal(hear_at(*state, 8 * S, 1), NEIGHBOUR_REFRESHED);
+	assert_int_equal(neighbours_count(*state), NEIGHBOUR_ADDRESSES_MAX);
+	assert_int_equal(picked(*state, 0), 1);
+}
+
+static void beacon_of_another_version_is_told_from_garbage(void **state)
+{
+	const struct neighbour *n = NULL;
+	uint8_t buf[BEACON_MAX];
+	size_t len = make(buf, key, 1, 1, false);
+
+	buf[BEACON_VERSION_OFFSET]++;
+	assert_int_equal(neighbours_hear(*state, S, &from, buf, len, &n), NEIGHBOUR_OTHER_VERSION);
+	assert_int_equal(neighbours_hear(*state, S, &from, buf, 3, &n), NEIGHBOUR_OTHER_VERSION);
+	assert_int_equal(neighbours_hear(*state, S, &from, buf, 2, &n), NEIGHBOUR_MALFORMED);
+	buf[0]++;
+	assert_int_equal(neighbours_hear(*state, S, &from, buf, len, &n), NEIGHBOUR_MALFORMED);
+	assert_null(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +331,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(signature_checks_are_limited_per_source, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(ipv4_is_preferred_over_link_local, setup, teardown),
+		cmocka_unit_test_setup_teardown(addresses_of_a_hub_are_tried_in_turn, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(new_address_takes_the_place_of_a_failed_one_only,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(beacon_of_another_version_is_told_from_garbage,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("beacon_room", tests, NULL, NULL);

@@ -136,7 +136,38 @@ static void keyring_moves_phases_and_deletes_the_old_after_linger(void **state)
 	assert_int_equal(keyring_expire(&a, 29 * S), 0);
 	assert_int_equal(keyring_expire(&a, 30 * S), 1u << 0);
 	assert_int_equal(keyring_expire(&b, 30 * S), 1u << 0);
-	assert_true(keyring_is_settled(&a));
+	assert_false(a.unproved);
+}
+
+static void keyring_sole_key_is_proved_by_a_session_that_lives(void **state)
+{
+	struct keyring a, b;
+
+	keyring_init(&a);
+	keyring_init(&b);
+	negotiate(&a, &b, S, 1, 1);
+	assert_int_equal(keyring_deadline(&a), S + KEYRING_LINGER_NS);
+	assert_int_equal(keyring_expire(&a, S + KEYRING_LINGER_NS), 0);
+	assert_int_equal(keyring_deadline(&a), NEVER);
+	keyring_on_session_down(&a, 1);
+	assert_false(keyring_repeat_confirm(&a, 20 * S, 2)); /* nothing to say again */
+}
+
+static void keyring_sole_key_is_not_proved_by_a_session_that_dies(void **state)
+{
+	struct keyring a, b;
+
+	keyring_init(&a);
+	keyring_init(&b);
+	negotiate(&a, &b, S, 1, 1);
+	keyring_on_session_down(&a, 1);
+	assert_int_equal(keyring_deadline(&a), NEVER);
+	keyring_expire(&a, 100 * S);
+	assert_true(keyring_repeat_confirm(&a, 100 * S, 2));
+	assert_int_equal(keyring_deadline(&a), 100 * S + KEYRING_LINGER_NS);
+	keyring_expire(&a, 109 * S); /* the second session has had no time yet */
+	keyring_on_session_down(&a, 2);
+	assert_true(keyring_repeat_confirm(&a, 110 * S, 3));
 }
 
 static void keyring_offer_lost_with_its_session_is_deleted(void **state)
@@ -250,6 +281,8 @@ int main(void)
 		cmocka_unit_test(cipher_is_the_preferred_common_one),
 		cmocka_unit_test(sessions_table_finds_and_refuses_twins),
 		cmocka_unit_test(keyring_moves_phases_and_deletes_the_old_after_linger),
+		cmocka_unit_test(keyring_sole_key_is_proved_by_a_session_that_lives),
+		cmocka_unit_test(keyring_sole_key_is_not_proved_by_a_session_that_dies),
 		cmocka_unit_test(keyring_offer_lost_with_its_session_is_deleted),
 		cmocka_unit_test(keyring_keeps_old_phase_until_lost_confirm_is_repeated),
 		cmocka_unit_test(keyring_late_confirm_does_not_move_back),

@@ -254,6 +254,23 @@ static void closed_dial_reports_nothing(void **state)
 	assert_int_equal(alpha.downs, 0);
 }
 
+/* It has failed already, but nobody was told yet: closing means that nobody is. */
+static void close_of_a_session_that_has_failed_is_silent(void **state)
+{
+	struct endpoint nowhere = {.family = 0};
+
+	transport_dial(alpha.transport, 2, &bravo.id, &nowhere, NULL, false);
+	transport_dial(alpha.transport, 4, &bravo.id, &nowhere, NULL, false);
+	transport_close(alpha.transport, 2, "changed my mind");
+	transport_close(alpha.transport, 2, "twice");
+	assert_int_equal(transport_send(alpha.transport, 2, CONTROL_BYE, NULL, 0), -ENOTCONN);
+	wait_for(alpha.downs == 1);
+	assert_int_equal(alpha.down_session, 4);
+	node_dial(&alpha, &bravo, 6);
+	wait_for(alpha.ups == 1);
+	assert_int_equal(alpha.downs, 1);
+}
+
 static void close_delivers_what_was_queued_and_is_silent(void **state)
 {
 	connect_nodes(&alpha, &bravo);
@@ -430,6 +447,7 @@ int main(void)
 		WITH_TWO(dial_of_another_hub_than_expected_is_rejected),
 		WITH_TWO(dial_of_a_closed_port_fails_later_not_at_once),
 		WITH_TWO(closed_dial_reports_nothing),
+		WITH_TWO(close_of_a_session_that_has_failed_is_silent),
 		WITH_TWO(close_delivers_what_was_queued_and_is_silent),
 		WITH_TWO(close_by_the_server_delivers_what_was_queued),
 		WITH_TWO(close_of_a_deaf_peer_ends_after_the_linger_time),
