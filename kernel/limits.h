@@ -76,7 +76,7 @@
 #define HM_TRAIN_US_MAX		10000
 #define HM_TRAIN_FREE		1	/* frames in a wait's time that do not wait */
 #define HM_TRAIN_WORTH		3	/* frames that make a wait worth it */
-#define HM_TRAIN_PAUSE_NS	10000000	/* a pause this long */
+#define HM_TRAIN_PAUSE_NS	10000000	/* after waits that were not */
 #define HM_TRAIN_SLACK_NS	5000	/* sent rather than waited for again */
 
 /* Queues of links (qos.c). */
