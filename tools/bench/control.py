@@ -2,24 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Control-plane bench: what meshd costs, measured on two hubs joined by one veth.
 
-Prints, and writes as JSON rows: time from starting both daemons to the first byte of a TCP
+Prints, and writes as rows: time from starting both daemons to the first byte of a TCP
 answer through the mesh, resident memory per hub, CPU share when idle.
 """
 
 import argparse
-import json
-import os
-import shutil
 import socket
 import statistics
 import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "demo"))
-import story  # noqa: E402
-from lib.mesh import insert_module, run, wait_for  # noqa: E402
-from lib.netlink import inside  # noqa: E402
+from hubs import make, remove
+from rows import Rows
+from lib.mesh import insert_module, wait_for
+from lib.netlink import inside
 
 ROUNDS = 5
 IDLE_S = 10
@@ -62,33 +59,17 @@ def first_byte(netns, address, seconds=30):
     raise TimeoutError("no byte came through the mesh")
 
 
-def pair():
-    shutil.rmtree(story.WORK, ignore_errors=True)
-    os.makedirs(story.WORK, mode=0o700)
-    run([story.MESHCTL, "ca", "init", "--mesh", "demo", "--dir", f"{story.WORK}/ca"])
-    hubs = {n: story.DemoHub(n, f"{story.WORK}/ca") for n in "ab"}
-    for hub in hubs.values():
-        os.makedirs(hub.dir, mode=0o700)
-        run(f"ip netns add {hub.netns}")
-        run(f"ip -n {hub.netns} link set lo up")
-        hub.issue()
-    story.wire(hubs, "a", "b", 1)
-    return hubs
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--module", required=True)
     parser.add_argument("--json")
     args = parser.parse_args()
     insert_module(args.module)
-    hubs = pair()
-    times, rows = [], []
+    hubs = make("ab", [("a", "b")])
+    times, rows = [], Rows("control")
 
     def row(test, value, unit):
-        rows.append({"suite": "control", "system": "hubmesh", "test": test,
-                     "value": round(value, 3), "unit": unit})
-        print(f"{test:32} {value:10.3f} {unit}", flush=True)
+        rows.add("hubmesh", test, value, unit, 3)
 
     try:
         for _ in range(ROUNDS):
@@ -117,11 +98,8 @@ def main():
         row("rss", max(h.rss_kib() for h in hubs.values()) / 1024, "MiB")
         row("idle-cpu", max(h.cpu_s() - cpu[n] for n, h in hubs.items()) / IDLE_S * 100, "%")
     finally:
-        for hub in hubs.values():
-            hub.stop()
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as out:
-            json.dump(rows, out, indent=1)
+        remove(hubs)
+    rows.save(args.json)
     return 0
 
 

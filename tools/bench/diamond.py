@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0
+r"""The systems of the failover bench, each over a diamond of its own:
+
+            R1
+          /    \         every line is a veth; A reaches D over either relay and
+        A       D        over nothing else
+          \    /
+            R2
+
+A system is a context manager.  It offers: source and sink (namespaces of A and D), target
+(D's address), lines (for each relay the names (netns, device) of A's end, the relay's end
+towards A, and the relay's end towards D), is_whole() (both ways known, nothing left of the
+last fault), stop_daemon(relay) and start_daemon(relay).
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+
+import hubs
+from systems import batman_interface, enable_forwarding, hm, run, wireguard_interface, wireguard_keys
+from lib import uapi
+from lib.netlink import attr, u32
+
+A, R1, R2, D = 0, 1, 2, 3
+EDGES = ((A, R1), (A, R2), (R1, D), (R2, D))
+PROBE_MS = 50  # hubmesh's default
+
+
+class Veths:
+    """Namespaces TAG0 (A), TAG1, TAG2 (relays), TAG3 (D); device toN leads to node N."""
+
+    def __init__(self, tag):
+        self.tag = tag
+        self.netns = [f"{tag}{i}" for i in range(4)]
+        self.source, self.sink = self.netns[A], self.netns[D]
+        self.lines = [((self.netns[A], f"to{r}"), (self.netns[r], f"to{A}"),
+                       (self.netns[r], f"to{D}")) for r in (R1, R2)]
+
+    def __enter__(self):
+        try:
+            self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+        for netns in self.netns:
+            hm.netns_del(netns)
+
+    def up(self):
+        for netns in self.netns:
+            hm.netns_add(netns)
+            run(f"ip -n {netns} link set lo up")
+            enable_forwarding(netns)
+        for n, (a, b) in enumerate(EDGES):
+            hm.join_namespaces(self.netns[a], f"to{b}", f"10.1.{n}.1",
+                               self.netns[b], f"to{a}", f"10.1.{n}.2")
+        self.start()
+
+    def stop(self):
+        """End the system's processes."""
+
+    def stop_daemon(self, relay):
+        """None unless the system has one."""
+
+    def start_daemon(self, relay):
+        """None unless the system has one."""
+
+
+class Batman(Veths):
+    """batman-adv V, its defaults: OGM every 1 s, ELP every 0.5 s."""
+
+    target = "10.70.0.4"
+
+    def start(self):
+        for i, netns in enumerate(self.netns):
+            devices = [f"to{b if a == i else a}" for a, b in EDGES if i in (a, b)]
+            batman_interface(netns, devices, f"10.70.0.{i + 1}/24")
+        shown = json.loads(run(f"ip -n {self.sink} -j link show to{R1}"))
+        self.far = shown[0]["address"]
+
+    def is_whole(self):
+        """D's originator is heard over both relays, just now, and answers."""
+        rows = json.loads(run(["ip", "netns", "exec", self.source, "batctl", "meshif", "bat0",
+                               "originators_json"]))
+        fresh = {r["neigh_address"] for r in rows
+                 if r["orig_address"] == self.far and r["last_seen_msecs"] < 1500}
+        return len(fresh) == 2
+
+
+class Babel(Veths):
+    """babeld over a WireGuard link on each veth; hello interval in seconds, None the default."""
+
+    target = "10.90.0.4"
+
+    def __init__(self, tag, hello_s=None):
+        super().__init__(tag)
+        self.hello_s = hello_s
+        self.daemons = [None] * 4
+        self.work = tempfile.mkdtemp(prefix="babel-")
+
+    def start(self):
+        for n, (a, b) in enumerate(EDGES):
+            keys = {a: wireguard_keys(), b: wireguard_keys()}
+            for me, far, host in ((a, b, 1), (b, a, 2)):
+                dev, netns = f"wg{far}", self.netns[me]
+                wireguard_interface(netns, dev, f"10.91.{n}.{host}/24", keys[me][0], keys[far][1],
+                                    f"10.1.{n}.{3 - host}", port=51820 + n)
+                run(f"ip -n {netns} addr add fe80::{n + 1}:{host}/64 dev {dev}")
+        for i in range(4):
+            run(f"ip -n {self.netns[i]} addr add 10.90.0.{i + 1}/32 dev lo")
+            self.start_daemon(i)
+
+    def start_daemon(self, i):
+        devices = [f"wg{b if a == i else a}" for a, b in EDGES if i in (a, b)]
+        settings = ["redistribute local ip 10.90.0.0/24", "redistribute local deny"]
+        if self.hello_s:
+            settings.append(f"default hello-interval {self.hello_s}")
+        words = [word for text in settings for word in ("-C", text)]
+        self.daemons[i] = subprocess.Popen(
+            ["ip", "netns", "exec", self.netns[i], "babeld", *words, "-c", "/dev/null", "-I", "",
+             "-S", f"{self.work}/state{i}", "-G", self.control(i), *devices],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(f"{self.work}/log{i}", "ab"))
+
+    def stop_daemon(self, i):
+        self.daemons[i].send_signal(signal.SIGKILL)
+        self.daemons[i].wait()
+
+    def stop(self):
+        for i, daemon in enumerate(self.daemons):
+            if daemon:
+                self.stop_daemon(i)
+
+    def control(self, i):
+        return f"{self.work}/control{i}"
+
+    def is_whole(self):
+        """A's babeld knows two live routes to D."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(2)
+            try:
+                sock.connect(self.control(A))
+                sock.sendall(b"dump\n")
+                text = b""
+                while text.count(b"\nok\n") < 2:
+                    text += sock.recv(65536)
+            except OSError:
+                return False
+        routes = [row.split() for row in text.decode().splitlines() if row.startswith("add route")]
+        live = [r for r in routes if f"{self.target}/32" in r
+                and int(r[r.index("metric") + 1]) < 65535]
+        return len(live) == 2
+
+
+class HubmeshKernel(hm.Mesh):
+    """hubmesh.ko alone: static tables with a backup, links bound to their interfaces."""
+
+    def __init__(self):
+        super().__init__(4, [(a + 1, b + 1) for a, b in EDGES], probe_ms=PROBE_MS)
+        self.source, self.sink = self[A + 1].netns, self[D + 1].netns
+        self.target = self[D + 1].ipv4
+        self.lines = [((self.source, f"to{r + 1}"), (self[r + 1].netns, f"to{A + 1}"),
+                       (self[r + 1].netns, f"to{D + 1}")) for r in (R1, R2)]
+
+    def join(self, a, b):
+        super().join(a, b)
+        for x, y in ((a, b), (b, a)):
+            shown = json.loads(run(f"ip -n {self[x].netns} -j link show {self.veth(x, y)}"))
+            self[x].request(uapi.HUBMESH_CMD_LINK_SET, attr(uapi.HUBMESH_A_LINK, [
+                attr(uapi.HUBMESH_A_LINK_INDEX, u32(y)),
+                attr(uapi.HUBMESH_A_LINK_OIF, u32(shown[0]["ifindex"]))]))
+
+    def route(self, without=frozenset()):
+        super().route(without)
+        self.generation += 1
+        for near, far in ((A + 1, D + 1), (D + 1, A + 1)):
+            self[near].routes({self[far]: ([R1 + 1], R2 + 1), self[R1 + 1]: R1 + 1,
+                               self[R2 + 1]: R2 + 1}, self.generation)
+
+    def is_whole(self):
+        return all(self[x].link_state(y) == uapi.HUBMESH_LINK_UP
+                   for a, b in self.edges for x, y in ((a, b), (b, a)))
+
+    def stop_daemon(self, relay):
+        """There is none."""
+
+    def start_daemon(self, relay):
+        """There is none."""
+
+
+class Hubmesh:
+    """Four meshd's with their defaults."""
+
+    NAMES = "abcd"
+
+    def __enter__(self):
+        self.hubs = hubs.make(self.NAMES, [(self.NAMES[x], self.NAMES[y]) for x, y in EDGES])
+        a, d = self.hubs["a"], self.hubs["d"]
+        self.source, self.sink = a.netns, d.netns
+        self.lines = [((a.netns, f"to-{r}"), (self.hubs[r].netns, "to-a"),
+                       (self.hubs[r].netns, "to-d")) for r in "bc"]
+        for hub in self.hubs.values():
+            hub.start()
+        own = hm.wait_for("d knows its address", d.address, 60, 0.1)
+        self.target, self.far = own["ula"], own["id"]
+        return self
+
+    def __exit__(self, *exc):
+        hubs.remove(self.hubs)
+
+    def is_whole(self):
+        """Two ways from A to D and back, every hub in sight of every other."""
+        def ways(hub, far):
+            routes = self.hubs[hub].json("routes").get("routes", [])
+            return sum(len(r.get("via", [])) + bool(r.get("backup")) for r in routes
+                       if r["hub"] == far)
+        return (all(hub.sees(4) for hub in self.hubs.values()) and
+                ways("a", self.far) >= 2 and ways("d", self.hubs["a"].id) >= 2)
+
+    def stop_daemon(self, relay):
+        self.hubs[self.NAMES[relay]].kill()
+
+    def start_daemon(self, relay):
+        self.hubs[self.NAMES[relay]].start()
