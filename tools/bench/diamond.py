@@ -10,7 +10,7 @@ r"""The systems of the failover bench, each over a diamond of its own:
 A system is a context manager.  It offers: source and sink (namespaces of A and D), target
 (D's address), lines (for each relay the names (netns, device) of A's end, the relay's end
 towards A, and the relay's end towards D), is_whole() (both ways known, nothing left of the
-last fault), stop_daemon(relay) and start_daemon(relay).
+last fault), stop_daemon(relay) and start_daemon(relay), tell(since) (what it says of a fault).
 """
 
 import json
@@ -19,15 +19,69 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 
 import hubs
 from systems import batman_interface, enable_forwarding, hm, run, wireguard_interface, wireguard_keys
 from lib import uapi
-from lib.netlink import attr, u32
+from lib.netlink import Genl, as_dict, attr, mac, number, parse, u32
 
 A, R1, R2, D = 0, 1, 2, 3
 EDGES = ((A, R1), (A, R2), (R1, D), (R2, D))
 PROBE_MS = 50  # hubmesh's default
+
+
+class Tables:
+    """What the kernel of a hub with a meshd was told, read once."""
+
+    def __init__(self, netns):
+        genl, name = Genl(netns), [attr(uapi.HUBMESH_A_IFNAME, b"mesh0\0")]
+        self.links = [as_dict(as_dict(body)[uapi.HUBMESH_A_LINK])
+                      for _, body in genl.request(uapi.HUBMESH_CMD_LINK_GET, name, dump=True)]
+        self.routes = [route for _, body in genl.request(uapi.HUBMESH_CMD_ROUTE_GET, name, dump=True)
+                       for kind, route in parse(as_dict(body)[uapi.HUBMESH_A_ROUTES])
+                       if kind == uapi.HUBMESH_A_ROUTES_ROUTE]
+        genl.close()
+
+    def all_links_up(self, n):
+        states = [number(link[uapi.HUBMESH_A_LINK_STATE]) for link in self.links]
+        return states == [uapi.HUBMESH_LINK_UP] * n
+
+    def ways(self, hub_id):
+        """Next hops and backup towards a hub."""
+        return sum(kind in (uapi.HUBMESH_A_ROUTE_NEXTHOP, uapi.HUBMESH_A_ROUTE_BACKUP)
+                   for route in self.routes if as_dict(route)[uapi.HUBMESH_A_ROUTE_HUB] == hub_id
+                   for kind, _ in parse(route))
+
+
+class Watch:
+    """What hub A's kernel says of its links, and when."""
+
+    def __init__(self, netns):
+        self.sock, self.seen, self.stopping = Genl(netns), [], False
+        self.sock.subscribe()
+        self.thread = threading.Thread(target=self._read)
+        self.thread.start()
+
+    def _read(self):
+        while not self.stopping:
+            got = self.sock.event(0.2)
+            if got and number(got[1][uapi.HUBMESH_A_EVENT]) == uapi.HUBMESH_EVENT_LINK:
+                link = as_dict(got[1][uapi.HUBMESH_A_LINK])
+                self.seen.append((time.time(), number(link[uapi.HUBMESH_A_LINK_INDEX]),
+                                  number(link[uapi.HUBMESH_A_LINK_STATE])))
+
+    def close(self):
+        self.stopping = True
+        self.thread.join()
+        self.sock.close()
+
+    def tell(self, since):
+        """Links that went down after @since, as text."""
+        return "".join(f"; kernel: link {index} down at {(at - since) * 1000:+.1f} ms"
+                       for at, index, state in self.seen
+                       if at > since and state == uapi.HUBMESH_LINK_DOWN)
 
 
 class Veths:
@@ -65,6 +119,10 @@ class Veths:
 
     def stop(self):
         """End the system's processes."""
+
+    def tell(self, _since):
+        """What the system itself says of a fault."""
+        return ""
 
     def stop_daemon(self, relay):
         """None unless the system has one."""
@@ -163,6 +221,7 @@ class HubmeshKernel(hm.Mesh):
     """hubmesh.ko alone: static tables with a backup, links bound to their interfaces."""
 
     def __init__(self):
+        self.watch = None
         super().__init__(4, [(a + 1, b + 1) for a, b in EDGES], probe_ms=PROBE_MS)
         self.source, self.sink = self[A + 1].netns, self[D + 1].netns
         self.target = self[D + 1].ipv4
@@ -183,6 +242,19 @@ class HubmeshKernel(hm.Mesh):
         for near, far in ((A + 1, D + 1), (D + 1, A + 1)):
             self[near].routes({self[far]: ([R1 + 1], R2 + 1), self[R1 + 1]: R1 + 1,
                                self[R2 + 1]: R2 + 1}, self.generation)
+
+    def up(self):
+        super().up()
+        self.watch = Watch(self.source)
+
+    def down(self):
+        if self.watch:
+            self.watch.close()
+            self.watch = None
+        super().down()
+
+    def tell(self, since):
+        return self.watch.tell(since)
 
     def is_whole(self):
         return all(self[x].link_state(y) == uapi.HUBMESH_LINK_UP
@@ -209,20 +281,21 @@ class Hubmesh:
         for hub in self.hubs.values():
             hub.start()
         own = hm.wait_for("d knows its address", d.address, 60, 0.1)
-        self.target, self.far = own["ula"], own["id"]
+        self.target, self.far = own["ula"], mac(own["id"])
+        self.watch = Watch(self.source)
         return self
 
     def __exit__(self, *exc):
+        self.watch.close()
         hubs.remove(self.hubs)
 
+    def tell(self, since):
+        return self.watch.tell(since)
+
     def is_whole(self):
-        """Two ways from A to D and back, every hub in sight of every other."""
-        def ways(hub, far):
-            routes = self.hubs[hub].json("routes").get("routes", [])
-            return sum(len(r.get("via", [])) + bool(r.get("backup")) for r in routes
-                       if r["hub"] == far)
-        return (all(hub.sees(4) for hub in self.hubs.values()) and
-                ways("a", self.far) >= 2 and ways("d", self.hubs["a"].id) >= 2)
+        """All lines are up, and A's kernel holds two ways to D."""
+        return (all(Tables(netns).all_links_up(2) for netns in (self.source, self.sink)) and
+                Tables(self.source).ways(self.far) >= 2)
 
     def stop_daemon(self, relay):
         self.hubs[self.NAMES[relay]].kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A steady stream of datagrams from one namespace to another, and when each arrived.
+"""A steady stream of numbered datagrams from one namespace to another, and when each arrived.
 
 The sender is a process of its own with a real-time priority; arrival times are the
 kernel's (SO_TIMESTAMPNS), so it does not matter when the receiver looks.
@@ -14,7 +14,7 @@ import time
 from lib.netlink import inside
 
 INTERVAL_S = 0.002
-PAYLOAD = bytes(64)
+FILLER = bytes(56)
 SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
 RECEIVE_BYTES = 64 << 20  # what arrives in half a minute nobody looks
 PRIORITY = 10
@@ -22,10 +22,11 @@ PRIORITY = 10
 
 def _send(sock, target):
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-    due = time.monotonic()
+    due, count = time.monotonic(), 0
     while True:
+        count += 1
         try:
-            sock.sendto(PAYLOAD, target)
+            sock.sendto(struct.pack("=Q", count) + FILLER, target)
         except OSError:
             pass  # no route for the moment: the gap shows it
         now = time.monotonic()
@@ -64,17 +65,39 @@ class Stream:
         self.rx.close()
 
     def arrivals(self):
-        """Seconds (CLOCK_REALTIME) at which datagrams came since the last call."""
+        """[(seconds of CLOCK_REALTIME, number)] of what came since the last call."""
         found = []
         while True:
             try:
-                _, control, _, _ = self.rx.recvmsg(256, 64)
+                payload, control, _, _ = self.rx.recvmsg(256, 64)
             except BlockingIOError:
                 return found
             seconds, nanoseconds = struct.unpack("=qq", control[0][2])
-            found.append(seconds + nanoseconds / 1e9)
+            found.append((seconds + nanoseconds / 1e9, struct.unpack_from("=Q", payload)[0]))
 
 
-def longest_gap(times, since=0.0):
-    """(seconds, when it began) of the longest interval that ends after @since."""
-    return max(((b - a, a) for a, b in zip(times, times[1:]) if b >= since), default=(0.0, since))
+def longest_pause(arrivals):
+    """Seconds of the longest interval between two arrivals."""
+    return max((b[0] - a[0] for a, b in zip(arrivals, arrivals[1:])), default=0.0)
+
+
+def longest_gap(arrivals, since):
+    """(seconds, when it began, datagrams lost): the longest interval between two arrivals that
+    ends after @since and in which datagrams were lost; a machine that stands still for a moment
+    loses none, and overtaking is no loss."""
+    came = {number for _, number in arrivals}
+    longest = 0.0, since, 0
+    for (begin, before), (end, after) in zip(arrivals, arrivals[1:]):
+        if end >= since and after > before + 1 and end - begin > longest[0]:
+            lost = sum(n not in came for n in range(before + 1, after))
+            if lost:
+                longest = end - begin, begin, lost
+    return longest
+
+
+def timestamps_on():
+    """A socket that keeps the kernel's time stamps switched on.  Switching rewrites code that
+    other CPUs are running, which QEMU's TCG was seen not to survive under load."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
