@@ -37,7 +37,7 @@ from systems import batman_load, hm, run
 
 ROUNDS = 7
 BEFORE_S, FLOWING_S = 0.5, 1.0
-FLOWING_SHARE = 0.5  # of the datagrams due in that time: a busy machine sends fewer
+FLOWING_SHARE = 0.2  # of the datagrams due in that time: a busy machine sends fewer
 # The kernel tells of carriers at most once a second (net/core/link_watch.c): the events of the
 # last repair are told within one, and the next may be told at once another one later.
 CALM_S = 2.2
