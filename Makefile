@@ -42,7 +42,8 @@ LIBS_DAEMON   = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON)) -lm
 LIBS_ALL      = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON) $(PKGS_CTL) cmocka) -lm
 SANITIZE     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: all help modules tests unit fuzz sim net man install uninstall clean deps check demo bench
+.PHONY: all help modules tests unit fuzz sim net man install uninstall clean deps check \
+	check-debug demo bench
 
 all: $(B)/meshd $(B)/meshctl
 
@@ -52,6 +53,7 @@ help:
 	@echo "make install      all of it (DESTDIR=, prefix=); module only if it was built"
 	@echo "make demo         five hubs in one virtual machine, told as a story (KEEP=1: a shell)"
 	@echo "make check        every test; ends with: N passed, N failed, N skipped"
+	@echo "make check-debug  kernel tests under KASAN, lockdep, kmemleak, failing allocations, KCSAN"
 	@echo "make bench        data path beside its peers, counted in instructions"
 	@echo "make deps         install the Debian packages all this needs"
 	@echo "make clean        remove what was built"
@@ -168,6 +170,16 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory -j2 tests
 	@selftests/check
+
+# Every function by its own name, in reports and where allocations are made to fail.
+NO_INLINE := -fno-inline-functions-called-once -fno-inline-small-functions -fno-ipa-sra -fno-ipa-cp
+
+check-debug: deps
+	@$(MAKE) --no-print-directory -j2 net
+	@for series in debug debug-kcsan; do \
+		scripts/kmod $$series build/$$series HUBMESH_SELFTEST=y KCFLAGS="$(NO_INLINE)" && \
+		selftests/debug/build $$series build/$$series || exit; done
+	@selftests/check --json build/check-debug.json debug
 
 demo: deps
 	@$(MAKE) --no-print-directory -j2 all

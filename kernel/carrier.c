@@ -21,8 +21,10 @@
  * device as for any local packet.  We accept both, over IPv6 too (RFC 6935: the
  * frame is authenticated as a whole, a damaged address cannot mislead it).
  *
- * The outer packet is never fragmented (DF set); what does not fit is dropped
- * as TX_MTU, and hm_carrier_frame_max() lets ingress refuse it with ICMP first.
+ * The outer packet is not fragmented (DF set); what does not fit is dropped as
+ * TX_MTU, and hm_carrier_frame_max() lets ingress refuse it with ICMP first.  One
+ * exception: IPv6 inside the mesh needs 1280 bytes whatever the underlay (RFC 8200
+ * section 5), so frames up to HM_FRAME_FLOOR cross narrower links in fragments.
  */
 #include <linux/udp.h>
 #include <net/gro.h>
@@ -35,6 +37,8 @@
 #include "carrier.h"
 #include "compat.h"
 #include "datapath.h"
+#include "ether.h"
+#include "seal.h"
 
 /* UDP source ports: the ephemeral range of RFC 6335, by flow. */
 static __be16 source_port(u16 flow)
@@ -102,7 +106,7 @@ static void close_socket(struct sock __rcu **slot)
 }
 
 /**
- * hm_carrier_open() - Open the UDP sockets of a device.
+ * hm_carrier_open() - Open the UDP sockets of a device, and listen on Ethernet.
  * @hm: device with @underlay and @port set
  * @extack: why not
  *
@@ -126,24 +130,33 @@ int hm_carrier_open(struct hm_device *hm, struct netlink_ext_ack *extack)
 		hm_carrier_close(hm);
 		return err;
 	}
+	hm_ether_open(hm);
 	return 0;
 }
 
 /**
- * hm_carrier_close() - Close the UDP sockets of a device.
+ * hm_carrier_close() - Close the UDP sockets of a device, and stop listening.
  * @hm: device
  *
  * Context: Process context, hm->lock held; returns when no receiver runs.
  */
 void hm_carrier_close(struct hm_device *hm)
 {
+	hm_ether_close(hm);
 	close_socket(&hm->sock4);
 	close_socket(&hm->sock6);
 }
 
-/* Largest frame that fits @mtu behind @headers bytes; remembers it. */
-static unsigned int note_frame_max(struct hm_link *link, unsigned int mtu,
-				   unsigned int headers)
+/**
+ * hm_carrier_whole_max() - What fits in one packet and gets through.
+ * @link: link; @link->route_max remembers what fits
+ * @mtu: of the route or device
+ * @headers: bytes of outer headers that count against it
+ *
+ * Return: longest frame, bytes.
+ */
+unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
+				  unsigned int headers)
 {
 	u32 limit = READ_ONCE(link->mtu);
 	unsigned int max;
@@ -151,9 +164,34 @@ static unsigned int note_frame_max(struct hm_link *link, unsigned int mtu,
 	if (limit && limit < mtu)
 		mtu = limit;
 	max = mtu > headers ? mtu - headers : 0;
+	if (READ_ONCE(link->route_max) != max)
+		WRITE_ONCE(link->route_max, max);
+	limit = READ_ONCE(link->pmtu.limit);
+	return limit && limit < max ? limit : max;
+}
+
+/* Largest frame that may be sent, in fragments if it must; remembers it. */
+static unsigned int note_frame_max(struct hm_link *link, unsigned int whole_max)
+{
+	unsigned int max = max_t(unsigned int, whole_max, HM_FRAME_FLOOR);
+
 	if (READ_ONCE(link->frame_max) != max)
 		WRITE_ONCE(link->frame_max, max);
 	return max;
+}
+
+/**
+ * hm_carrier_is_search() - May a frame be longer than what is known to get through?
+ * @link: link
+ * @skb: frame at skb->data
+ * @len: its length
+ *
+ * Return: true for a probe that asks, up to what the route takes.
+ */
+bool hm_carrier_is_search(const struct hm_link *link, const struct sk_buff *skb, unsigned int len)
+{
+	return hm_hdr_type((const struct hm_hdr *)skb->data) == HM_TYPE_PROBE &&
+	       len <= READ_ONCE(link->route_max);
 }
 
 /*
@@ -223,15 +261,21 @@ static enum hubmesh_drop refuse(struct sk_buff *skb, enum hubmesh_drop why)
 	return why;
 }
 
-/* Check that frames fit the route, and make room for the outer headers. */
+/*
+ * Check that frames fit the route, and make room for the outer headers.  @whole_max
+ * receives 0, or what each outer packet may carry of frames that must be fragmented.
+ */
 static enum hubmesh_drop make_room(struct hm_link *link, struct sk_buff *skb,
-				   const struct dst_entry *dst, unsigned int headers)
+				   const struct dst_entry *dst, unsigned int headers,
+				   unsigned int *whole_max)
 {
-	unsigned int frame_max = note_frame_max(link, dst_mtu(dst), headers);
 	unsigned int len = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 
-	if (unlikely(len > frame_max))
+	*whole_max = hm_carrier_whole_max(link, dst_mtu(dst), headers);
+	if (unlikely(len > note_frame_max(link, *whole_max)) && !hm_carrier_is_search(link, skb, len))
 		return HUBMESH_DROP_TX_MTU;
+	if (likely(len <= *whole_max) || hm_carrier_is_search(link, skb, len))
+		*whole_max = 0;
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + headers)))
 		return HUBMESH_DROP_NO_MEMORY;
 	return 0;
@@ -273,6 +317,7 @@ static enum hubmesh_drop xmit4(struct net *net, struct hm_link *link,
 			       __be16 sport, u8 dsfield)
 {
 	enum hubmesh_drop why;
+	unsigned int whole_max;
 	struct udphdr *uh;
 	struct rtable *rt;
 	struct iphdr *iph;
@@ -282,7 +327,7 @@ static enum hubmesh_drop xmit4(struct net *net, struct hm_link *link,
 	rt = route4(net, link, ep, sport, &saddr);
 	if (IS_ERR(rt))
 		return refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
-	why = make_room(link, skb, &rt->dst, HM_OUTER4);
+	why = make_room(link, skb, &rt->dst, HM_OUTER4, &whole_max);
 	if (unlikely(why)) {
 		ip_rt_put(rt);
 		return refuse(skb, why);
@@ -302,6 +347,11 @@ static enum hubmesh_drop xmit4(struct net *net, struct hm_link *link,
 	iph->saddr = saddr;
 	iph->daddr = ep->remote4.s_addr;
 	iph->id = 0;	/* atomic datagrams: RFC 6864 */
+	if (unlikely(whole_max)) {
+		iph->frag_off = 0;
+		__ip_select_ident(net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+		IPCB(skb)->frag_max_size = whole_max + HM_OUTER4;
+	}
 	skb->protocol = htons(ETH_P_IP);
 	err = ip_local_out(net, NULL, skb);
 	return unlikely(net_xmit_eval(err)) ? HUBMESH_DROP_TX_UNDERLAY : 0;
@@ -315,6 +365,7 @@ static enum hubmesh_drop xmit6(struct net *net, struct hm_link *link,
 	struct sock *sk = rcu_dereference(link->hm->sock6);
 	struct dst_entry *dst;
 	enum hubmesh_drop why;
+	unsigned int whole_max;
 	struct in6_addr saddr;
 	struct ipv6hdr *ip6h;
 	struct udphdr *uh;
@@ -325,7 +376,7 @@ static enum hubmesh_drop xmit6(struct net *net, struct hm_link *link,
 	dst = route6(net, link, ep, sk, sport, &saddr);
 	if (IS_ERR(dst))
 		return refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
-	why = make_room(link, skb, dst, HM_OUTER6);
+	why = make_room(link, skb, dst, HM_OUTER6, &whole_max);
 	if (unlikely(why)) {
 		dst_release(dst);
 		return refuse(skb, why);
@@ -342,6 +393,11 @@ static enum hubmesh_drop xmit6(struct net *net, struct hm_link *link,
 	ip6h->hop_limit = ip6_dst_hoplimit(dst);
 	ip6h->saddr = saddr;
 	ip6h->daddr = ep->remote6;
+	if (unlikely(whole_max)) {
+		skb->ignore_df = 1;
+		IP6CB(skb)->frag_max_size = max_t(unsigned int, whole_max + HM_OUTER6,
+						  IPV6_MIN_MTU);
+	}
 	skb->protocol = htons(ETH_P_IPV6);
 	err = ip6_local_out(net, NULL, skb);
 	return unlikely(net_xmit_eval(err)) ? HUBMESH_DROP_TX_UNDERLAY : 0;
@@ -358,7 +414,7 @@ static unsigned int frame_max6(struct net *net, struct hm_link *link,
 	dst = sk ? route6(net, link, ep, sk, source_port(0), &saddr) : ERR_PTR(-ENETUNREACH);
 	if (IS_ERR(dst))
 		return UINT_MAX;
-	max = note_frame_max(link, dst_mtu(dst), HM_OUTER6);
+	max = note_frame_max(link, hm_carrier_whole_max(link, dst_mtu(dst), HM_OUTER6));
 	dst_release(dst);
 	return max;
 }
@@ -378,7 +434,7 @@ static enum hubmesh_drop xmit6(struct net *net, struct hm_link *link,
 #endif
 
 /**
- * hm_carrier_frame_max() - Largest frame that fits the link's route now.
+ * hm_carrier_frame_max() - Largest frame that the link takes now.
  * @link: link; @link->frame_max remembers the answer
  *
  * Context: RCU read side, BH disabled.
@@ -395,11 +451,14 @@ unsigned int hm_carrier_frame_max(struct hm_link *link)
 
 	if (!ep || !net)
 		return UINT_MAX;
+	if (ep->family == AF_PACKET)
+		return hm_ether_frame_max(net, link, ep);
 	if (ep->family == AF_INET) {
 		rt = route4(net, link, ep, source_port(0), &saddr);
 		if (IS_ERR(rt))
 			return UINT_MAX;
-		max = note_frame_max(link, dst_mtu(&rt->dst), HM_OUTER4);
+		max = note_frame_max(link, hm_carrier_whole_max(link, dst_mtu(&rt->dst),
+							   HM_OUTER4));
 		ip_rt_put(rt);
 		return max;
 	}
@@ -427,6 +486,8 @@ enum hubmesh_drop hm_carrier_xmit(struct hm_link *link, struct sk_buff *skb,
 
 	if (unlikely(!ep || !net))
 		why = refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
+	else if (ep->family == AF_PACKET)
+		why = hm_ether_xmit(net, link, ep, skb);
 	else if (ep->family == AF_INET)
 		why = xmit4(net, link, ep, skb, source_port(flow), dsfield);
 	else

@@ -22,6 +22,12 @@ struct hm_link;
 /* A super-packet with every header must stay below 64 KiB, Ethernet included. */
 #define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
 
+/* Shared by the carriers */
+unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
+				  unsigned int headers);
+bool hm_carrier_is_search(const struct hm_link *link, const struct sk_buff *skb,
+			  unsigned int len);
+
 unsigned int hm_carrier_frame_max(struct hm_link *link);
 
 #endif

@@ -17,6 +17,8 @@ void hm_drop_held(struct hm_hub *hub);
 /* hold timer of a hub, INIT_DELAYED_WORK by hub.c */
 void hm_hold_expired(struct work_struct *work);
 
+/* rx.c: a packet of frames came in by a carrier; consumes @skb. */
+void hm_receive(struct hm_device *hm, struct sk_buff *skb);
 /* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 
@@ -54,8 +56,10 @@ void hm_probe_restart(struct hm_link *link);	/* settings or keys changed; proces
 void hm_probe_stop(struct hm_link *link);	/* process context, waits */
 /* probe.c: an authentic frame came in on @link.  RCU, BH disabled. */
 void hm_probe_alive(struct hm_link *link);
-/* probe.c: @probe was opened from the link's peer.  BH disabled. */
-void hm_probe_received(struct hm_link *link, const struct hm_probe *probe);
+/* probe.c: @probe, padded or not, was opened from the link's peer.  BH disabled. */
+void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool is_padded);
+/* probe.c: the link leads elsewhere: what was measured does not count any more. */
+void hm_probe_forget(struct hm_link *link);
 
 /* selftest.c: run at insmod in builds with HUBMESH_SELFTEST; 0 or -errno. */
 int hm_selftest_run(void);

@@ -24,6 +24,7 @@
  *	empty; set once, under @lock
  * @sock4: UDP carrier socket, IPv4; changes under @lock, readers RCU
  * @sock6: UDP carrier socket, IPv6
+ * @ether: receiver of frames without IP; under @lock, open with the sockets
  * @port: UDP port of both, host order
  * @control_port: TCP port that HOP frames may carry, host order
  * @ttl: hops given to frames that start here
@@ -59,6 +60,7 @@ struct hm_device {
 	struct mutex lock;
 	bool dead;
 	struct sock __rcu *sock4, *sock6;
+	struct packet_type ether;
 	u16 port, control_port;
 	u8 ttl;
 	u32 fdb_age_ms;

@@ -25,6 +25,17 @@
 #define HM_PROBE_MISSES_MIN	2
 #define HM_PROBE_MISSES_MAX	100
 
+/*
+ * Path MTU search (pmtu.c), after RFC 8899.  Lengths are of frames: 1280 bytes pass
+ * every IPv6 path, 576 every IPv4 one.
+ */
+#define HM_PMTU_BASE		1232U	/* 1280 - IPv6 and UDP header */
+#define HM_PMTU_MIN		548U	/* 576 - IPv4 and UDP header */
+#define HM_PMTU_STEP		16U	/* close enough */
+#define HM_PMTU_TRIES		3
+#define HM_PMTU_VERIFY_MS	3000
+#define HM_PMTU_RAISE_MS	600000
+
 #define HM_HOP_RATE_PPS_DEFAULT	1000	/* HOP frames per link */
 #define HM_HOP_RATE_PPS_MAX	1000000
 #define HM_HOP_BURST		256

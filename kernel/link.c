@@ -16,6 +16,7 @@
  * period of their own, the last reference queues the free after another.
  */
 #include <linux/etherdevice.h>
+#include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
@@ -226,9 +227,41 @@ static int check_endpoint6(const struct hm_endpoint *ep, struct netlink_ext_ack 
 	return 0;
 }
 
+/* Frames ride on the device itself, so it must be one that they fit. */
+static int check_endpoint_ether(struct hm_device *hm, const struct hm_endpoint *ep,
+				struct netlink_ext_ack *extack)
+{
+	const struct net_device *dev;
+	int ret = -EINVAL;
+
+	if (!is_valid_ether_addr(ep->remote_lladdr)) {
+		NL_SET_ERR_MSG(extack, "LINK_REMOTE_LLADDR: not a unicast Ethernet address");
+		return -EADDRNOTAVAIL;
+	}
+	if (!ep->oif) {
+		NL_SET_ERR_MSG(extack, "LINK_REMOTE_LLADDR: needs LINK_OIF, the interface on that segment");
+		return ret;
+	}
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(hm->underlay, ep->oif);
+	if (!dev) {
+		ret = -ENODEV;
+	} else if (dev->type != ARPHRD_ETHER) {
+		NL_SET_ERR_MSG(extack, "LINK_OIF: not an Ethernet interface; use LINK_REMOTE4 or LINK_REMOTE6");
+	} else if (READ_ONCE(dev->mtu) < HM_FRAME_FLOOR) {
+		NL_SET_ERR_MSG(extack, "LINK_OIF: MTU below 1352 cannot carry IPv6; use LINK_REMOTE4 or LINK_REMOTE6");
+	} else {
+		ret = 0;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
 static int check_endpoint(struct hm_device *hm, const struct hm_endpoint *ep,
 			  struct netlink_ext_ack *extack)
 {
+	int ret;
+
 	if (!hm->underlay) {
 		NL_SET_ERR_MSG(extack, "the underlay namespace is gone: make a new device");
 		return -ENONET;
@@ -241,9 +274,17 @@ static int check_endpoint(struct hm_device *hm, const struct hm_endpoint *ep,
 		NL_SET_ERR_MSG(extack, "LINK_REMOTE6: this kernel has no IPv6");
 		return -EAFNOSUPPORT;
 	}
-	return check_oif(hm, ep->oif, extack) ?:
-	       (ep->family == AF_INET ? check_endpoint4(hm, ep, extack) :
-					check_endpoint6(ep, extack));
+	ret = check_oif(hm, ep->oif, extack);
+	if (ret)
+		return ret;
+	switch (ep->family) {
+	case AF_INET:
+		return check_endpoint4(hm, ep, extack);
+	case AF_INET6:
+		return check_endpoint6(ep, extack);
+	default:
+		return check_endpoint_ether(hm, ep, extack);
+	}
 }
 
 /* Addresses of one family replace those of the other. */
@@ -252,10 +293,19 @@ static int merge_addresses(struct hm_endpoint *ep, const struct hm_link_config *
 {
 	bool has4 = cfg->set & (BIT(HUBMESH_A_LINK_REMOTE4) | BIT(HUBMESH_A_LINK_LOCAL4));
 	bool has6 = cfg->set & (BIT(HUBMESH_A_LINK_REMOTE6) | BIT(HUBMESH_A_LINK_LOCAL6));
+	bool has_ether = cfg->set & BIT(HUBMESH_A_LINK_REMOTE_LLADDR);
 
-	if (has4 && has6) {
-		NL_SET_ERR_MSG(extack, "a link has IPv4 or IPv6 addresses, not both");
+	if (has4 + has6 + has_ether > 1) {
+		NL_SET_ERR_MSG(extack, "a link has IPv4, IPv6 or Ethernet addresses: give one kind");
 		return -EINVAL;
+	}
+	if (has_ether) {
+		ep->local4.s_addr = 0;
+		ep->remote4.s_addr = 0;
+		ep->local6 = in6addr_any;
+		ep->remote6 = in6addr_any;
+		ep->family = AF_PACKET;
+		ether_addr_copy(ep->remote_lladdr, cfg->endpoint.remote_lladdr);
 	}
 	if (cfg->set & BIT(HUBMESH_A_LINK_REMOTE4)) {
 		ep->local6 = in6addr_any;
@@ -305,7 +355,7 @@ static struct hm_endpoint *endpoint_new(struct hm_device *hm, const struct hm_en
 	if (cfg->set & BIT(HUBMESH_A_LINK_OIF))
 		ep->oif = cfg->endpoint.oif;
 	if (ep->family == AF_UNSPEC) {
-		NL_SET_ERR_MSG(extack, "a link needs LINK_REMOTE4 or LINK_REMOTE6");
+		NL_SET_ERR_MSG(extack, "a link needs LINK_REMOTE4, LINK_REMOTE6 or LINK_REMOTE_LLADDR");
 		ret = -EINVAL;
 		goto err;
 	}
@@ -323,7 +373,8 @@ static bool config_changes_endpoint(const struct hm_link_config *cfg)
 {
 	return cfg->set & (BIT(HUBMESH_A_LINK_REMOTE4) | BIT(HUBMESH_A_LINK_LOCAL4) |
 			   BIT(HUBMESH_A_LINK_REMOTE6) | BIT(HUBMESH_A_LINK_LOCAL6) |
-			   BIT(HUBMESH_A_LINK_REMOTE_PORT) | BIT(HUBMESH_A_LINK_OIF));
+			   BIT(HUBMESH_A_LINK_REMOTE_PORT) | BIT(HUBMESH_A_LINK_OIF) |
+			   BIT(HUBMESH_A_LINK_REMOTE_LLADDR));
 }
 
 /* Plain numbers: each is read once per use, so they need no grace period. */
@@ -502,6 +553,8 @@ int hm_link_set(struct hm_link *link, const struct hm_link_config *cfg,
 		dst_cache_reset(&link->dst_cache);
 		kfree(old);
 	}
+	if (config_changes_endpoint(cfg) || cfg->set & BIT(HUBMESH_A_LINK_REMOTE_INDEX))
+		hm_probe_forget(link);
 	apply_numbers(link, cfg);
 	if (cfg->set & (BIT(HUBMESH_A_LINK_PROBE_MS) | BIT(HUBMESH_A_LINK_PROBE_MISSES)))
 		hm_probe_restart(link);

@@ -3,8 +3,10 @@
 #define _HM_LINK_H
 
 #include <net/dst_cache.h>
+#include <linux/if_ether.h>
 #include <linux/in6.h>
 #include "key.h"
+#include "pmtu.h"
 #include "stats.h"
 
 struct hm_device;
@@ -13,13 +15,14 @@ struct netlink_ext_ack;
 /**
  * struct hm_endpoint - the underlay addresses of a link
  * @rcu: for freeing after readers: the whole struct is replaced on change
- * @family: AF_INET or AF_INET6
+ * @family: AF_INET or AF_INET6 for UDP, AF_PACKET for Ethernet
  * @local4: source, 0 = routing decides
  * @remote4: destination
  * @local6: as @local4
  * @remote6: as @remote4
  * @remote_port: UDP destination port
- * @oif: underlay interface the link is bound to, 0 = any
+ * @remote_lladdr: Ethernet address of the other end's interface
+ * @oif: underlay interface the link is bound to, 0 = any (UDP only)
  */
 struct hm_endpoint {
 	struct rcu_head rcu;
@@ -28,6 +31,7 @@ struct hm_endpoint {
 	int oif;
 	struct in_addr local4, remote4;
 	struct in6_addr local6, remote6;
+	u8 remote_lladdr[ETH_ALEN];
 };
 
 /**
@@ -43,8 +47,10 @@ struct hm_endpoint {
  * @state: enum hubmesh_link_state; READ_ONCE on the fast path
  * @state_lock: orders changes of @state with their events; any context
  * @mtu: largest outer IP packet, 0 = ask the route
- * @frame_max: largest frame that fitted the route when last looked at
- *	(carrier.c); 0 = not looked at yet
+ * @frame_max: largest frame to send: what fitted the route when last looked at
+ *	(carrier.c) and is not known to get lost (pmtu.c); 0 = not looked at yet
+ * @route_max: what fitted the route alone
+ * @pmtu: search for what gets through
  * @probe: liveness state, owned by probe.c
  * @hop_rate: token bucket of HOP frames
  * @lost_before: frames lost under link keys that have been replaced; under the
@@ -66,7 +72,8 @@ struct hm_link {
 	u8 state;
 	spinlock_t state_lock;
 	u32 mtu;
-	u32 frame_max;
+	u32 frame_max, route_max;
+	struct hm_pmtu pmtu;
 	struct hm_endpoint __rcu *endpoint;
 	struct dst_cache dst_cache;
 	struct hm_keyring keys;

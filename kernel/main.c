@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include "datapath.h"
 #include "device.h"
+#include "ether.h"
 #include "main.h"
 #include "netlink.h"
 #include "seal.h"
@@ -67,6 +68,7 @@ static int __init hm_init(void)
 	ret = hm_device_register();
 	if (ret)
 		goto err_device;
+	hm_ether_register();
 	pr_info("hubmesh: version=%s loaded\n", HM_MODULE_VERSION);
 	return 0;
 
@@ -82,6 +84,7 @@ err_selftest:
 static void __exit hm_exit(void)
 {
 	hm_device_unregister();
+	hm_ether_unregister();
 	wait_for_deferred_frees();
 	hm_netlink_unregister();
 	destroy_workqueue(hm_wq);

@@ -21,7 +21,8 @@ static struct netlink_range_validation mtu_range = { .min = 0, .max = U16_MAX };
 	[HUBMESH_A_LINK_STATS] = HM_NL_READ_ONLY,			\
 	[HUBMESH_A_LINK_TX_PHASE] = HM_NL_READ_ONLY,			\
 	[HUBMESH_A_LINK_RX_PHASES] = HM_NL_READ_ONLY,			\
-	[HUBMESH_A_LINK_LOST] = HM_NL_READ_ONLY
+	[HUBMESH_A_LINK_LOST] = HM_NL_READ_ONLY,			\
+	[HUBMESH_A_LINK_FRAME_MAX] = HM_NL_READ_ONLY
 
 #define HM_NL_LINK_SETTINGS						\
 	[HUBMESH_A_LINK_INDEX] = NLA_POLICY_FULL_RANGE(NLA_U32, &index_range), \
@@ -33,6 +34,7 @@ static struct netlink_range_validation mtu_range = { .min = 0, .max = U16_MAX };
 	[HUBMESH_A_LINK_REMOTE6] = NLA_POLICY_EXACT_LEN(sizeof(struct in6_addr)), \
 	[HUBMESH_A_LINK_REMOTE_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &port_range), \
 	[HUBMESH_A_LINK_OIF] = NLA_POLICY_FULL_RANGE(NLA_U32, &oif_range), \
+	[HUBMESH_A_LINK_REMOTE_LLADDR] = NLA_POLICY_EXACT_LEN(ETH_ALEN), \
 	[HUBMESH_A_LINK_PROBE_MS] = NLA_POLICY_MAX(NLA_U32, HM_PROBE_MS_MAX), \
 	[HUBMESH_A_LINK_PROBE_MISSES] =					\
 		NLA_POLICY_RANGE(NLA_U32, HM_PROBE_MISSES_MIN, HM_PROBE_MISSES_MAX), \
@@ -71,6 +73,9 @@ static void read_endpoint(struct hm_endpoint *ep, struct nlattr **tb)
 		ep->remote_port = htons(nla_get_u16(tb[HUBMESH_A_LINK_REMOTE_PORT]));
 	if (tb[HUBMESH_A_LINK_OIF])
 		ep->oif = nla_get_u32(tb[HUBMESH_A_LINK_OIF]);
+	if (tb[HUBMESH_A_LINK_REMOTE_LLADDR])
+		ether_addr_copy(ep->remote_lladdr,
+				nla_data(tb[HUBMESH_A_LINK_REMOTE_LLADDR]));
 }
 
 static void read_config(struct hm_link_config *cfg, struct nlattr **tb)
@@ -98,6 +103,10 @@ static void read_config(struct hm_link_config *cfg, struct nlattr **tb)
 
 static int put_endpoint(struct sk_buff *skb, const struct hm_endpoint *ep)
 {
+	if (ep->family == AF_PACKET) {
+		return nla_put(skb, HUBMESH_A_LINK_REMOTE_LLADDR, ETH_ALEN, ep->remote_lladdr) ||
+		       nla_put_u32(skb, HUBMESH_A_LINK_OIF, ep->oif) ? -EMSGSIZE : 0;
+	}
 	if (ep->family == AF_INET) {
 		if (nla_put_in_addr(skb, HUBMESH_A_LINK_REMOTE4, ep->remote4.s_addr) ||
 		    (ep->local4.s_addr &&
@@ -124,6 +133,7 @@ static int put_state(struct sk_buff *skb, const struct hm_link *link)
 	    nla_put_u32(skb, HUBMESH_A_LINK_JITTER_US, READ_ONCE(link->probe.jitter_us)) ||
 	    (tx_phase >= 0 && nla_put_u8(skb, HUBMESH_A_LINK_TX_PHASE, tx_phase)) ||
 	    nla_put_u8(skb, HUBMESH_A_LINK_RX_PHASES, hm_keyring_rx_phases(&link->keys)) ||
+	    nla_put_u32(skb, HUBMESH_A_LINK_FRAME_MAX, READ_ONCE(link->frame_max)) ||
 	    nla_put_u64_64bit(skb, HUBMESH_A_LINK_LOST, hm_link_lost(link),
 			      HUBMESH_A_LINK_PAD) ||
 	    hm_nl_put_stats(skb, HUBMESH_A_LINK_STATS, link->counters))

@@ -8,6 +8,7 @@
  */
 #include "netlink.h"
 
+static struct netlink_range_validation frame_range = { .min = HM_FRAME_FLOOR, .max = U32_MAX };
 static struct netlink_range_validation index_range = { .min = 1, .max = HM_LINK_INDEX_MAX };
 
 static const struct nla_policy nexthop_policy[HUBMESH_A_NEXTHOP_MAX + 1] = {
@@ -23,12 +24,13 @@ static const struct nla_policy route_policy[HUBMESH_A_ROUTE_MAX + 1] = {
 	[HUBMESH_A_ROUTE_HUB] = NLA_POLICY_EXACT_LEN(HM_HUB_ID_LEN),
 	[HUBMESH_A_ROUTE_NEXTHOP] = NLA_POLICY_NESTED(nexthop_policy),
 	[HUBMESH_A_ROUTE_BACKUP] = NLA_POLICY_NESTED(backup_policy),
+	[HUBMESH_A_ROUTE_FRAME_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &frame_range),
 };
 
 const struct nla_policy hm_nl_routes_policy[HUBMESH_A_ROUTES_MAX + 1] = {
 	[HUBMESH_A_ROUTES_GENERATION] = { .type = NLA_U64 },
-	[HUBMESH_A_ROUTES_FLAGS] = NLA_POLICY_MASK(NLA_U32, HUBMESH_ROUTES_F_BEGIN |
-							    HUBMESH_ROUTES_F_COMMIT),
+	[HUBMESH_A_ROUTES_FLAGS] =
+		NLA_POLICY_MASK(NLA_U32, HUBMESH_ROUTES_F_BEGIN | HUBMESH_ROUTES_F_COMMIT),
 	[HUBMESH_A_ROUTES_ROUTE] = NLA_POLICY_NESTED(route_policy),
 };
 
@@ -112,7 +114,7 @@ static int stage_route(struct hm_device *hm, struct nlattr *route,
 		       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[HUBMESH_A_ROUTE_MAX + 1];
-	struct hm_route_spec spec = {};
+	struct hm_route_spec spec = { .frame_max = U32_MAX };
 	struct hm_hub *hub;
 	int ret;
 
@@ -123,6 +125,8 @@ static int stage_route(struct hm_device *hm, struct nlattr *route,
 	hub = hm_nl_hub_find(hm, tb[HUBMESH_A_ROUTE_HUB], extack);
 	if (IS_ERR(hub))
 		return PTR_ERR(hub);
+	if (tb[HUBMESH_A_ROUTE_FRAME_MAX])
+		spec.frame_max = nla_get_u32(tb[HUBMESH_A_ROUTE_FRAME_MAX]);
 	ret = read_spec(hm, route, &spec, extack) ?:
 	      hm_route_stage(hm, hub, &spec, extack);
 	return hm_nl_refuse(extack, route, ret);
@@ -217,7 +221,9 @@ static int put_route(struct sk_buff *skb, const struct hm_hub *hub,
 		if (put_nexthop(skb, HUBMESH_A_ROUTE_NEXTHOP, nh->via[i].link,
 				nh->via[i].weight))
 			return -EMSGSIZE;
-	if (nh->backup && put_nexthop(skb, HUBMESH_A_ROUTE_BACKUP, nh->backup, 0))
+	if ((nh->backup && put_nexthop(skb, HUBMESH_A_ROUTE_BACKUP, nh->backup, 0)) ||
+	    (nh->frame_max != U32_MAX &&
+	     nla_put_u32(skb, HUBMESH_A_ROUTE_FRAME_MAX, nh->frame_max)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -13,6 +13,8 @@
  * their backup at once (hm_nexthops_select()).  It goes on probing, so that it
  * comes up again by itself.
  *
+ * Some rounds send a second probe, padded to a length that pmtu.c wants tried.
+ *
  * Silence is counted in rounds, not in time: a hub that was itself stopped (a
  * busy CPU, a paused virtual machine) wakes to one late round, not to a clock
  * that condemns every neighbour.  The rounds run from a timer, in softirq: no
@@ -26,45 +28,86 @@
 #include "carrier.h"
 #include "datapath.h"
 #include "device.h"
+#include "event.h"
 #include "seal.h"
 
 #define HM_PROBE_CLASS	7
 #define HM_PROBE_FRAME	(HM_HDR_LEN + sizeof(struct hm_probe) + HM_SEAL_TAG_LEN)
 
+/* @link->probe.lock held */
 static void fill_probe(struct hm_link *link, struct hm_probe *probe)
 {
 	u64 now = ktime_get_ns();
 
-	spin_lock_bh(&link->probe.lock);
-	probe->seq = cpu_to_be64(++link->probe.tx_seq);
+	probe->seq = cpu_to_be64(link->probe.tx_seq);
 	probe->tx_ns = cpu_to_be64(now);
 	probe->echo_seq = cpu_to_be64(link->probe.echo_seq);
 	probe->echo_ns = cpu_to_be64(link->probe.echo_ns);
 	probe->held_ns = cpu_to_be64(link->probe.echo_seq ? now - link->probe.echo_at_ns : 0);
-	spin_unlock_bh(&link->probe.lock);
+	probe->padded_seq = cpu_to_be64(link->pmtu.seen_seq);
 }
 
-/* One probe.  RCU read side, BH disabled. */
-static void send_probe(struct hm_link *link)
+/* A probe of @frame_len bytes, its content missing; NULL if there is no memory. */
+static struct sk_buff *probe_new(const struct hm_link *link, unsigned int frame_len)
 {
 	struct sk_buff *skb;
 	struct hm_hdr *h;
 
-	skb = alloc_skb(HM_OUTER_ROOM + HM_PROBE_FRAME, GFP_ATOMIC | __GFP_NOWARN);
-	if (unlikely(!skb)) {
-		hm_drop_count(link->hm, link->counters, HUBMESH_DROP_NO_MEMORY, 1);
-		return;
-	}
+	skb = alloc_skb(HM_OUTER_ROOM + frame_len, GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!skb))
+		return NULL;
 	skb_reserve(skb, HM_OUTER_ROOM);
-	h = skb_put_zero(skb, HM_PROBE_FRAME);
+	h = skb_put_zero(skb, frame_len);
 	h->ver_type = HM_WIRE_VERSION << 4 | HM_TYPE_PROBE;
 	h->hop_ttl = 1;
 	h->class_phase = HM_PROBE_CLASS << HM_CLASS_SHIFT;
 	memcpy(h->dst, link->peer, HM_HUB_ID_LEN);
 	memcpy(h->src, hm_own_id(link->hm), HM_HUB_ID_LEN);
-	fill_probe(link, (struct hm_probe *)(h + 1));
 	skb->priority = HM_PROBE_CLASS;
+	return skb;
+}
+
+static void send_probe(struct hm_link *link, unsigned int frame_len)
+{
+	struct sk_buff *skb = probe_new(link, frame_len);
+
+	if (unlikely(!skb)) {
+		hm_drop_count(link->hm, link->counters, HUBMESH_DROP_NO_MEMORY, 1);
+		return;
+	}
+	spin_lock(&link->probe.lock);
+	link->probe.tx_seq++;
+	fill_probe(link, (struct hm_probe *)(skb->data + HM_HDR_LEN));
+	spin_unlock(&link->probe.lock);
 	hm_link_seal_send(link, skb);
+}
+
+/* What gets through changed: meshd computes ways by it. */
+static void tell_frame_max(struct hm_link *link)
+{
+	hm_carrier_frame_max(link);	/* remembers it */
+	hm_event_link(link);
+}
+
+/*
+ * The round's probe, and another one padded to a length that is being tried: a
+ * length that does not get through must not look like a dead link.
+ */
+static void send_probes(struct hm_link *link)
+{
+	bool has_changed = false;
+	u32 padded_len = 0;
+
+	send_probe(link, HM_PROBE_FRAME);
+	hm_carrier_frame_max(link);	/* what does the route take now? */
+	spin_lock(&link->probe.lock);
+	if (READ_ONCE(link->state) == HUBMESH_LINK_UP)
+		has_changed = hm_pmtu_round(link, link->probe.tx_seq + 1, &padded_len);
+	spin_unlock(&link->probe.lock);
+	if (padded_len > HM_PROBE_FRAME)
+		send_probe(link, padded_len);
+	if (has_changed)
+		tell_frame_max(link);
 }
 
 /* Count a round; true if too many in a row heard nothing.  @heard is set by receive. */
@@ -91,7 +134,7 @@ static void probe_round(struct timer_list *timer)
 	if (!netif_running(link->hm->dev))
 		return;
 	rcu_read_lock();
-	send_probe(link);
+	send_probes(link);
 	rcu_read_unlock();
 }
 
@@ -137,8 +180,9 @@ static void smooth_rtt(struct hm_link *link, u32 sample_us)
 	WRITE_ONCE(link->probe.jitter_us, jitter);
 }
 
-void hm_probe_received(struct hm_link *link, const struct hm_probe *probe)
+void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool is_padded)
 {
+	bool has_changed;
 	u64 now = ktime_get_ns(), seq = be64_to_cpu(probe->seq), rtt_ns;
 
 	spin_lock(&link->probe.lock);
@@ -153,5 +197,18 @@ void hm_probe_received(struct hm_link *link, const struct hm_probe *probe)
 		if (rtt_ns < 60ULL * NSEC_PER_SEC)
 			smooth_rtt(link, div_u64(rtt_ns, NSEC_PER_USEC));
 	}
+	if (is_padded)
+		link->pmtu.seen_seq = max(link->pmtu.seen_seq, seq);
+	has_changed = hm_pmtu_acked(link, be64_to_cpu(probe->padded_seq));
 	spin_unlock(&link->probe.lock);
+	if (unlikely(has_changed))
+		tell_frame_max(link);
+}
+
+void hm_probe_forget(struct hm_link *link)
+{
+	spin_lock_bh(&link->probe.lock);
+	link->probe.echo_seq = 0;
+	hm_pmtu_reset(link);
+	spin_unlock_bh(&link->probe.lock);
 }

@@ -81,6 +81,7 @@ static struct hm_nexthops *nexthops_new(const struct hm_route_spec *spec, gfp_t 
 	if (!nh)
 		return NULL;
 	nh->count = spec->count;
+	nh->frame_max = spec->frame_max;
 	for (i = 0; i < spec->count; i++) {
 		nh->via[i].link = hm_link_get(spec->via[i]);
 		nh->via[i].weight = spec->weight[i];
@@ -263,7 +264,7 @@ static bool nexthops_use(const struct hm_nexthops *nh, const struct hm_link *lin
 static struct hm_nexthops *nexthops_without(const struct hm_nexthops *nh,
 					    const struct hm_link *link)
 {
-	struct hm_route_spec spec = {};
+	struct hm_route_spec spec = { .frame_max = nh->frame_max };
 	unsigned int i;
 
 	for (i = 0; i < nh->count; i++) {

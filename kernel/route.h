@@ -12,6 +12,7 @@
  * @total_weight: sum of the weights
  * @via: links with weights; hold a reference each
  * @backup: loop-free alternative used when every @via is down, or NULL
+ * @frame_max: longest frame that fits all the way, by any of them; U32_MAX unknown
  */
 struct hm_nexthops {
 	struct rcu_head rcu;
@@ -22,6 +23,7 @@ struct hm_nexthops {
 		u8 weight;
 	} via[HUBMESH_NEXTHOPS_MAX];
 	struct hm_link *backup;
+	u32 frame_max;
 };
 
 /**
@@ -30,12 +32,14 @@ struct hm_nexthops {
  * @weight: their weights, 1..255
  * @count: entries of both, 1..HUBMESH_NEXTHOPS_MAX
  * @backup: loop-free alternative, borrowed, or NULL
+ * @frame_max: longest frame that fits all the way; U32_MAX unknown
  */
 struct hm_route_spec {
 	struct hm_link *via[HUBMESH_NEXTHOPS_MAX];
 	u8 weight[HUBMESH_NEXTHOPS_MAX];
 	unsigned int count;
 	struct hm_link *backup;
+	u32 frame_max;
 };
 
 struct hm_hub;

@@ -2,7 +2,7 @@
 /*
  * DOC: receive: the life of a frame
  *
- * hm_udp_receive() gets a UDP packet of one or many frames and takes them
+ * hm_receive() gets a packet of one or many frames from a carrier and takes them
  * through these steps, in this order; each may drop a frame for the reasons
  * named, and every drop is counted:
  *
@@ -44,9 +44,6 @@
 #include "event.h"
 #include "join.h"
 #include "seal.h"
-
-/* Equal in all frames of one flow on one hop: everything before the numbers. */
-#define HM_ALIKE_LEN	offsetof(struct hm_hdr, hop_seq)
 
 /**
  * struct hm_rx - what was found for the last frame looked at
@@ -142,16 +139,12 @@ static struct sk_buff *own_memory(struct sk_buff *skb)
 	return copy;
 }
 
-/*
- * The packet with its frames listed, ours to write to; NULL if it was dropped.
- * @skb starts at the UDP header.
- */
+/* The packet with its frames listed, ours to write to; NULL if it was dropped. */
 static struct hm_batch *take_packet(struct hm_device *hm, struct sk_buff *skb)
 {
 	unsigned int step, frames = 1;
 	struct hm_batch *batch;
 
-	__skb_pull(skb, sizeof(struct udphdr));
 	step = max(skb->len, 1U);
 	if (skb_is_gso(skb) && skb_shinfo(skb)->gso_size < skb->len) {
 		step = skb_shinfo(skb)->gso_size;
@@ -629,8 +622,9 @@ static void accept_probe(struct hm_batch *batch)
 	struct hm_frame *f = &batch->frame[0];
 
 	if (likely(is_link_frame_new(batch))) {
-		if (likely(hm_sealed_len(f) == sizeof(struct hm_probe)))
-			hm_probe_received(batch->link, (const void *)hm_sealed_part(f));
+		if (likely(hm_sealed_len(f) >= sizeof(struct hm_probe)))
+			hm_probe_received(batch->link, (const void *)hm_sealed_part(f),
+					  hm_sealed_len(f) > sizeof(struct hm_probe));
 		else
 			hm_drop_count(batch->hm, batch->link->counters, HUBMESH_DROP_RX_PROBE, 1);
 	}
@@ -779,6 +773,42 @@ static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned
 }
 
 /**
+ * hm_receive() - One packet of one or many frames.
+ * @hm: device it came for
+ * @skb: packet, from the first frame's header on; consumed
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void hm_receive(struct hm_device *hm, struct sk_buff *skb)
+{
+	struct hm_rx rx = { .hm = hm };
+	const struct hm_hdr *first;
+	struct hm_batch *batch;
+	unsigned int good;
+
+	if (unlikely(!netif_running(hm->dev))) {
+		hm_drop_count(hm, NULL, HUBMESH_DROP_RX_DEVICE_DOWN,
+			      skb_shinfo(skb)->gso_segs ?: 1);
+		kfree_skb(skb);
+		return;
+	}
+	batch = take_packet(hm, skb);
+	if (unlikely(!batch))
+		return;
+	good = accept_frames(&rx, batch);
+	if (unlikely(!good)) {
+		kfree_skb(batch->skb);
+		hm_batch_free(batch);
+		return;
+	}
+	first = common_header(batch, good);
+	if (likely(first))
+		dispatch(batch, first, rx.from);
+	else
+		split(&rx, batch);
+}
+
+/**
  * hm_udp_receive() - One UDP packet of one or many frames.
  * @sk: our socket
  * @skb: packet, from the UDP header on; consumed
@@ -788,10 +818,7 @@ static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned
  */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb)
 {
-	struct hm_rx rx = { .hm = rcu_dereference_sk_user_data(sk) };
-	const struct hm_hdr *first;
-	struct hm_batch *batch;
-	unsigned int good;
+	struct hm_device *hm = rcu_dereference_sk_user_data(sk);
 
 	/*
 	 * A super-packet without HM_GSO_TYPE (from a program that used
@@ -799,29 +826,11 @@ int hm_udp_receive(struct sock *sk, struct sk_buff *skb)
 	 * pieces still chained: sending one on would send the others with it.
 	 */
 	skb_mark_not_on_list(skb);
-	if (unlikely(!rx.hm)) {		/* the socket is closing */
+	if (unlikely(!hm)) {		/* the socket is closing */
 		kfree_skb(skb);
 		return 0;
 	}
-	if (unlikely(!netif_running(rx.hm->dev))) {
-		hm_drop_count(rx.hm, NULL, HUBMESH_DROP_RX_DEVICE_DOWN,
-			      skb_shinfo(skb)->gso_segs ?: 1);
-		kfree_skb(skb);
-		return 0;
-	}
-	batch = take_packet(rx.hm, skb);
-	if (unlikely(!batch))
-		return 0;
-	good = accept_frames(&rx, batch);
-	if (unlikely(!good)) {
-		kfree_skb(batch->skb);
-		hm_batch_free(batch);
-		return 0;
-	}
-	first = common_header(batch, good);
-	if (likely(first))
-		dispatch(batch, first, rx.from);
-	else
-		split(&rx, batch);
+	__skb_pull(skb, sizeof(struct udphdr));
+	hm_receive(hm, skb);
 	return 0;
 }

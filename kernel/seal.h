@@ -76,6 +76,9 @@ void hm_batch_free(struct hm_batch *batch);
 void hm_batch_seal(struct hm_batch *batch);
 void hm_batch_open(struct hm_batch *batch);
 
+/* Equal in all frames of one flow on one hop: everything before the numbers. */
+#define HM_ALIKE_LEN	offsetof(struct hm_hdr, hop_seq)
+
 static inline u8 *hm_sealed_part(const struct hm_frame *f)
 {
 	return (u8 *)(f->hdr + 1);

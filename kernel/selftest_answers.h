@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Known answers of selftest.c, computed with OpenSSL; see Documentation/frame.rst. */
+/* clang-format off */
 	{
 		.cipher = HUBMESH_CIPHER_AES_256_GCM,
 		.name = "aes-256-gcm",

@@ -23,6 +23,7 @@
 
 HUBMESH_DROP_REASONS(HM_TRACE_ENUM)
 
+/* clang-format off */
 TRACE_EVENT(hubmesh_drop,
 	TP_PROTO(const struct net_device *dev, enum hubmesh_drop why,
 		 u32 link_index, unsigned int frames),
@@ -69,6 +70,7 @@ TRACE_EVENT(hubmesh_forward,
 		  __entry->in, __entry->out, __entry->src, __entry->dst,
 		  __entry->frames)
 );
+/* clang-format on */
 
 #endif
 

@@ -58,6 +58,7 @@
  * @link: first hop
  * @key: key it is sealed with
  * @hdr: header of its frames, counter and hop fields excepted
+ * @frame_max: longest frame that fits behind the first hop
  * @flow: flow entropy
  * @dsfield: outer DS byte
  */
@@ -67,6 +68,7 @@ struct hm_tx {
 	struct hm_link *link;
 	struct hm_key *key;
 	struct hm_hdr hdr;
+	u32 frame_max;
 	u16 flow;
 	u8 dsfield;
 };
@@ -655,7 +657,7 @@ static bool can_ride(const struct sk_buff *skb)
 static unsigned int riders_per_frame(const struct hm_tx *tx, unsigned int len)
 {
 	unsigned int room = min(READ_ONCE(tx->hm->dev->mtu) + ETH_HLEN,
-				READ_ONCE(tx->link->frame_max) - HM_FRAME_OVERHEAD);
+				tx->frame_max - HM_FRAME_OVERHEAD);
 
 	return max(room / (unsigned int)(sizeof(struct hm_packed) + len), 1U);
 }
@@ -778,9 +780,9 @@ static bool tx_fits(const struct hm_tx *tx, struct sk_buff *skb)
 {
 	unsigned int frame_max;
 
-	if (likely(inner_fits(skb, READ_ONCE(tx->link->frame_max))))
+	if (likely(inner_fits(skb, min(READ_ONCE(tx->link->frame_max), tx->frame_max))))
 		return true;
-	frame_max = hm_carrier_frame_max(tx->link);
+	frame_max = min(hm_carrier_frame_max(tx->link), tx->frame_max);
 	if (inner_fits(skb, frame_max))
 		return true;
 	tx_too_big(tx, skb, frame_max);
@@ -789,15 +791,16 @@ static bool tx_fits(const struct hm_tx *tx, struct sk_buff *skb)
 
 /* ---- to one hub ------------------------------------------------------------------- */
 
-/* First hop towards @hub.  Return: 0 or why there is none. */
-static enum hubmesh_drop select_link(const struct hm_hub *hub, u16 flow, struct hm_link **link)
+/* First hop towards @hub and what fits behind it.  Return: 0 or why there is none. */
+static enum hubmesh_drop select_link(struct hm_tx *tx, const struct hm_hub *hub)
 {
 	const struct hm_nexthops *nh = rcu_dereference(hub->nexthops);
 
 	if (unlikely(!nh || (!nh->count && !nh->backup)))
 		return HUBMESH_DROP_TX_NO_ROUTE;
-	*link = hm_nexthops_select(nh, flow);
-	return likely(*link) ? 0 : HUBMESH_DROP_TX_LINK_DOWN;
+	tx->frame_max = nh->frame_max;
+	tx->link = hm_nexthops_select(nh, tx->flow);
+	return likely(tx->link) ? 0 : HUBMESH_DROP_TX_LINK_DOWN;
 }
 
 /*
@@ -887,7 +890,7 @@ static void hold(struct hm_hub *hub, struct sk_buff *skb)
 /* Frames of the control port, while there is no seal: sealed hop by hop. */
 static void tx_hop(struct hm_tx *tx, struct hm_hub *hub, struct sk_buff *skb)
 {
-	enum hubmesh_drop why = select_link(hub, tx->flow, &tx->link);
+	enum hubmesh_drop why = select_link(tx, hub);
 
 	if (unlikely(why)) {
 		tx_refuse(tx->hm, hub->counters, skb, why);
@@ -913,7 +916,7 @@ static enum hubmesh_drop tx_resolve(struct hm_tx *tx)
 	tx->key = rcu_dereference(tx->hub->keys.tx);
 	if (unlikely(!tx->key))
 		return HUBMESH_DROP_TX_NO_SESSION;
-	why = select_link(tx->hub, tx->flow, &tx->link);
+	why = select_link(tx, tx->hub);
 	if (unlikely(why))
 		return why;
 	return unlikely(!rcu_access_pointer(tx->link->keys.tx)) ?
@@ -930,8 +933,11 @@ void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 
 	if (likely(tx.hub))
 		why = tx_resolve(&tx);
-	if (likely(!why) && unlikely(!inner_fits(first, hm_carrier_frame_max(tx.link))))
-		why = HUBMESH_DROP_TX_MTU;
+	if (likely(!why)) {
+		tx.frame_max = min(tx.frame_max, hm_carrier_frame_max(tx.link));
+		if (unlikely(!inner_fits(first, tx.frame_max)))
+			why = HUBMESH_DROP_TX_MTU;
+	}
 	if (likely(!why))
 		tx_prepare(&tx, tx.hub, HM_TYPE_UNICAST, first);
 	if (!why && skb_queue_len(&load->frames) == 1) {
@@ -985,7 +991,7 @@ static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
 	hm_for_each_hub(hm, bucket, hub) {
 		tx.hub = hub;
 		tx.key = rcu_dereference(hub->keys.tx);
-		if (!tx.key || select_link(hub, tx.flow, &tx.link))
+		if (!tx.key || select_link(&tx, hub))
 			continue;
 		if (copies == HM_FLOOD_HUBS_MAX) {
 			beyond++;

@@ -22,18 +22,23 @@
 
 /**
  * address_ula() - fd + 40 bits of the mesh tag, subnet 0, EUI-64 of the hub id.
- * @mesh_tag: as in beacons
+ * @mesh_tag: as in beacons; its first five bytes are used
+ * @hub: whose address
+ *
+ * Return: the address; cannot fail.
  */
 struct in6_addr address_ula(const uint8_t mesh_tag[ADDRESS_MESH_TAG_LEN], const struct hub_id *hub);
 /** address_is_in_pool() - A host address of the pool: not its network or broadcast. */
 bool address_is_in_pool(uint32_t pool, uint8_t prefix_len, uint32_t address);
 /**
  * address_claim() - Choose our IPv4 address.
- * @pool: network, host order; 0 = no IPv4
- * @prefix_len: 8..30
- * @preferred: tried first when inside the pool, 0 = none
- * @taken: addresses others claim, sorted ascending, host order
- * @n_taken: entries
+ * @mesh_tag: as in beacons
+ * @hub: our id; hashed with @mesh_tag it says where in the pool the search starts
+ * @pool: network, host order, its host bits are ignored; 0 = no IPv4
+ * @prefix_len: 8..30, anything else counts as no pool
+ * @preferred: host order, tried first when inside the pool, 0 = none
+ * @taken: addresses others claim, sorted ascending, host order; NULL when @n_taken is 0
+ * @n_taken: entries of @taken
  *
  * Return: host order; 0 without a pool or with every address taken.
  */

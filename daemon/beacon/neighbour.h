@@ -72,8 +72,11 @@ void neighbours_set_lifetime(struct neighbours *table, uint64_t imax_ns);
 
 /**
  * neighbours_hear() - A datagram came to the beacon port.
- * @from: source address with the receiving interface
- * @bytes: borrowed
+ * @table: entries change for an authentic beacon only, the rate limits for any
+ * @now_ns: monotonic
+ * @from: source address with the receiving interface; its port is not used
+ * @bytes: the datagram, untrusted, borrowed for the call
+ * @len: its length, any
  * @ret: the entry, borrowed until the next call; for LEFT a copy of what it
  *	was; set for the first five verdicts, else untouched
  *
@@ -83,11 +86,15 @@ enum neighbour_verdict neighbours_hear(struct neighbours *table, uint64_t now_ns
 				       const struct endpoint *from, const uint8_t *bytes,
 				       size_t len, const struct neighbour **ret);
 /**
- * neighbours_best() - Where to dial @hub over interface @ifindex.
+ * neighbours_best() - Where to dial a hub over an interface.
+ * @table: what was heard
+ * @hub: hub to dial
+ * @ifindex: interface it must have been heard on; 0 is no wildcard
  *
  * Both ends should pick the same address family: IPv4 first, then global or
  * unique local IPv6, link local last; the lowest address among equals.
- * Return: the entry, NULL when none.
+ *
+ * Return: the entry, borrowed until the table changes; NULL when not heard there.
  */
 const struct neighbour *neighbours_best(const struct neighbours *table, const struct hub_id *hub,
 					uint32_t ifindex);

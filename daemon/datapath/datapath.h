@@ -20,7 +20,7 @@
 struct datapath;
 
 struct datapath_events {
-	void (*link)(void *arg, uint32_t link, bool is_up, uint32_t rtt_us);
+	void (*link)(void *arg, uint32_t link, bool is_up, uint32_t rtt_us, uint32_t frame_max);
 	void (*need_session)(void *arg, const struct hub_id *hub);
 	void (*key_needed)(void *arg, enum key_owner owner, uint32_t link, const struct hub_id *hub,
 			   uint8_t phase);
@@ -101,7 +101,7 @@ struct datapath_stats {
 struct datapath_link_stats {
 	uint32_t link;
 	uint32_t state; /* enum hubmesh_link_state */
-	uint32_t rtt_us, jitter_us;
+	uint32_t rtt_us, jitter_us, frame_max;
 	uint64_t lost;
 	uint8_t tx_phase, rx_phases; /* tx 0xff = none */
 	struct datapath_stats stats;

@@ -16,10 +16,11 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
 
-static void report_link(struct datapath *dp, uint32_t link, uint32_t state, uint32_t rtt_us)
+static void report_link(struct datapath *dp, uint32_t link, uint32_t state, uint32_t rtt_us,
+			uint32_t frame_max)
 {
 	if (link && (state == HUBMESH_LINK_UP || state == HUBMESH_LINK_DOWN))
-		dp->events.link(dp->events.arg, link, state == HUBMESH_LINK_UP, rtt_us);
+		dp->events.link(dp->events.arg, link, state == HUBMESH_LINK_UP, rtt_us, frame_max);
 }
 
 /* --- events --- */
@@ -31,7 +32,8 @@ static void on_link_event(struct datapath *dp, const struct nlattr **tb)
 	netlink_parse_nested(tb[HUBMESH_A_LINK], link, HUBMESH_A_LINK_MAX);
 	report_link(dp, netlink_u32(link[HUBMESH_A_LINK_INDEX], 0),
 		    netlink_u32(link[HUBMESH_A_LINK_STATE], HUBMESH_LINK_NEW),
-		    netlink_u32(link[HUBMESH_A_LINK_RTT_US], 0));
+		    netlink_u32(link[HUBMESH_A_LINK_RTT_US], 0),
+		    netlink_u32(link[HUBMESH_A_LINK_FRAME_MAX], 0));
 }
 
 static bool read_hub(const struct nlattr **tb, struct hub_id *ret)
@@ -89,7 +91,7 @@ static void on_message(struct datapath *dp, const struct nlmsghdr *message)
 
 struct reports {
 	struct link_state {
-		uint32_t link, state, rtt_us;
+		uint32_t link, state, rtt_us, frame_max;
 	} * at;
 	size_t n, max;
 };
@@ -102,7 +104,8 @@ static void note_link(const struct datapath_link_stats *stats, void *arg)
 		reports->max = reports->max ? 2 * reports->max : 64;
 		reports->at = xreallocarray(reports->at, reports->max, sizeof(*reports->at));
 	}
-	reports->at[reports->n++] = (struct link_state){stats->link, stats->state, stats->rtt_us};
+	reports->at[reports->n++] =
+		(struct link_state){stats->link, stats->state, stats->rtt_us, stats->frame_max};
 }
 
 /* Without @with_down only round trips of what is up are news. */
@@ -117,7 +120,7 @@ static void report_every_link(struct datapath *dp, bool with_down)
 	for (size_t i = 0; i < reports.n && !error; i++)
 		if (with_down || reports.at[i].state == HUBMESH_LINK_UP)
 			report_link(dp, reports.at[i].link, reports.at[i].state,
-				    reports.at[i].rtt_us);
+				    reports.at[i].rtt_us, reports.at[i].frame_max);
 	free(reports.at);
 }
 

@@ -68,6 +68,7 @@ static void read_link(const struct nlmsghdr *message, void *arg)
 		.link = netlink_u32(link[HUBMESH_A_LINK_INDEX], 0),
 		.state = netlink_u32(link[HUBMESH_A_LINK_STATE], HUBMESH_LINK_NEW),
 		.rtt_us = netlink_u32(link[HUBMESH_A_LINK_RTT_US], 0),
+		.frame_max = netlink_u32(link[HUBMESH_A_LINK_FRAME_MAX], 0),
 		.jitter_us = netlink_u32(link[HUBMESH_A_LINK_JITTER_US], 0),
 		.lost = netlink_u64(link[HUBMESH_A_LINK_LOST], 0),
 		.tx_phase = netlink_u8(link[HUBMESH_A_LINK_TX_PHASE], 0xff),

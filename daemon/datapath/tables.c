@@ -407,6 +407,8 @@ static void put_route(struct nlmsghdr *message, const struct effect_route *route
 		mnl_attr_put_u32(message, HUBMESH_A_NEXTHOP_LINK, route->backup);
 		mnl_attr_nest_end(message, hop);
 	}
+	if (route->frame_max)
+		mnl_attr_put_u32(message, HUBMESH_A_ROUTE_FRAME_MAX, route->frame_max);
 	mnl_attr_nest_end(message, nest);
 }
 

@@ -74,47 +74,105 @@ struct effect_nexthop {
  * @n_via: entries of @via, at least 1
  * @via: equal-cost links
  * @backup: loop-free alternative link, 0 = none
+ * @frame_max: longest frame that fits all the way, 0 = not known
  */
 struct effect_route {
 	struct hub_id hub;
 	uint8_t n_via;
 	struct effect_nexthop via[EFFECT_NEXTHOPS_MAX];
-	uint32_t backup;
+	uint32_t backup, frame_max;
 };
 
 /**
  * struct effect - one entry; the member of the union named like the kind
+ * @kind: what is asked for; says which member of the union is set
+ * @beacon_send: one datagram from the beacon port
+ * @beacon_send.to: group with the interface to send on, or a seed
+ * @beacon_send.bytes: signed beacon, owned
+ * @beacon_send.len: its length
+ * @dial: a session to open; success and failure come back as events
+ * @dial.session: id given by hub.c, even
+ * @dial.peer: hub that must answer, all zero = learn it (seed)
+ * @dial.to: underlay address, or the peer's ULA
+ * @dial.from: source address, family 0 = routing decides
+ * @dial.over_mesh: through mesh0
+ * @close: a session to end; hub.c has forgotten it, no event follows
+ * @close.session: its id, ours or one the peer dialled
+ * @close.reason: static text, the peer gets it in GOAWAY
+ * @send: one message to queue on a session
+ * @send.session: id of a session that is up
+ * @send.message: enum control_message
+ * @send.body: CBOR, owned
+ * @send.len: its length, 0 for BYE
+ * @link_set: a kernel link to create or update
+ * @link_set.link: our index, chosen by hub.c
+ * @link_set.remote_link: the peer's index, from its HELLO
+ * @link_set.peer: neighbour at its other end
+ * @link_set.remote: the peer's underlay address, port = its data port
+ * @link_set.local: our underlay address, port = our data port
+ * @link_del: a kernel link to delete; its keys go with it
+ * @link_del.link: our index
+ * @hub_set: a hub to make known, or its addresses to change
+ * @hub_set.hub: its id
+ * @hub_set.ula: its mesh IPv6 address
+ * @hub_set.ipv4: its mesh IPv4 address, network order, 0 = none
+ * @hub_del: a hub to delete; its seal keys go with it
+ * @hub_del.hub: its id
+ * @hub_del.ula: as in the last HUB_SET
+ * @hub_del.ipv4: as in the last HUB_SET
+ * @key: KEY_INSTALL, KEY_USE and KEY_DEL
+ * @key.owner: what the key belongs to
+ * @key.link: our index, when LINK
+ * @key.hub: the peer; names the key when SEAL
+ * @key.session: whose exporter yields it; unused by DEL
+ * @key.phase: slot of the key, below KEYRING_PHASES
+ * @key.serial: goes into the exporter context, INSTALL only
+ * @key.cipher: enum hubmesh_cipher, INSTALL only
+ * @routes: the whole route set; what it does not name goes
+ * @routes.generation: grows with each set, over restarts too
+ * @routes.routes: sorted by hub, owned
+ * @routes.n_routes: entries of @routes.routes
+ * @addresses: our own addresses on mesh0; they replace those set before
+ * @addresses.ula: IPv6, prefix length 64
+ * @addresses.ipv4: network order, 0 = none
+ * @addresses.ipv4_prefix_len: of the pool
+ * @persist: a number to remember
+ * @persist.key: which one
+ * @persist.value: it
+ * @log: a line to write
+ * @log.class: whose fault it is
+ * @log.text: key=value pairs, owned
  */
 struct effect {
 	enum effect_kind kind;
 	union {
 		struct {
-			struct endpoint to; /* multicast: address and ifindex */
-			uint8_t *bytes; /* owned */
+			struct endpoint to;
+			uint8_t *bytes;
 			size_t len;
 		} beacon_send;
 		struct {
-			uint64_t session; /* id given by hub.c, even */
-			struct hub_id peer; /* expected; all zero = learn it (seed) */
-			struct endpoint to; /* underlay, or the peer's ULA */
-			struct endpoint from; /* source address, family 0 = routing decides */
+			uint64_t session;
+			struct hub_id peer;
+			struct endpoint to;
+			struct endpoint from;
 			bool over_mesh;
 		} dial;
 		struct {
 			uint64_t session;
-			const char *reason; /* static text */
+			const char *reason;
 		} close;
 		struct {
 			uint64_t session;
-			uint8_t message; /* enum control_message */
-			uint8_t *body; /* owned, CBOR */
+			uint8_t message;
+			uint8_t *body;
 			size_t len;
 		} send;
 		struct {
-			uint32_t link; /* our index, chosen by hub.c */
-			uint32_t remote_link; /* the peer's index */
+			uint32_t link;
+			uint32_t remote_link;
 			struct hub_id peer;
-			struct endpoint remote; /* port = the peer's data port */
+			struct endpoint remote;
 			struct endpoint local;
 		} link_set;
 		struct {
@@ -123,7 +181,7 @@ struct effect {
 		struct {
 			struct hub_id hub;
 			struct in6_addr ula;
-			struct in_addr ipv4; /* network order, 0 = none */
+			struct in_addr ipv4;
 		} hub_set;
 		struct {
 			struct hub_id hub;
@@ -132,21 +190,21 @@ struct effect {
 		} hub_del;
 		struct {
 			enum key_owner owner;
-			uint32_t link; /* when LINK */
-			struct hub_id hub; /* when SEAL */
-			uint64_t session; /* whose exporter */
+			uint32_t link;
+			struct hub_id hub;
+			uint64_t session;
 			uint8_t phase;
-			uint32_t serial; /* goes into the exporter context */
-			uint32_t cipher; /* enum hubmesh_cipher, INSTALL only */
-		} key; /* INSTALL, USE, DEL (session, serial unused) */
+			uint32_t serial;
+			uint32_t cipher;
+		} key;
 		struct {
 			uint64_t generation;
-			struct effect_route *routes; /* owned */
+			struct effect_route *routes;
 			size_t n_routes;
 		} routes;
 		struct {
-			struct in6_addr ula; /* /64 */
-			struct in_addr ipv4; /* network order, 0 = none */
+			struct in6_addr ula;
+			struct in_addr ipv4;
 			uint8_t ipv4_prefix_len;
 		} addresses;
 		struct {
@@ -155,13 +213,16 @@ struct effect {
 		} persist;
 		struct {
 			enum log_class class;
-			char *text; /* owned, key=value */
+			char *text;
 		} log;
 	};
 };
 
 /**
  * struct effects - ordered list; zero-initialise to make an empty one
+ * @list: owned, in the order to carry them out; NULL while nothing was ever added
+ * @n: entries in use
+ * @capacity: entries @list has room for
  */
 struct effects {
 	struct effect *list;

@@ -15,6 +15,7 @@
 
 #include "daemon/lib/cleanup.h"
 #include "daemon/lib/memory.h"
+#include "hubmesh/wire.h"
 
 /*
  * Every underlay session floods, also a second one to the same neighbour: the
@@ -89,15 +90,18 @@ static void collect_links(const struct hub *hub, uint64_t now_ns, struct record 
 		while (at < record->n_links && hub_id_cmp(&record->links[at].peer, &path->peer) < 0)
 			at++;
 		if (at < record->n_links && hub_id_equal(&record->links[at].peer, &path->peer)) {
-			if (path->quality.cost_us < record->links[at].cost_us)
+			if (path->quality.cost_us < record->links[at].cost_us) {
 				record->links[at].cost_us = path->quality.cost_us;
+				record->links[at].frame_max = path->frame_max;
+			}
 			continue;
 		}
 		if (record->n_links == RECORD_LINKS_MAX)
 			continue;
 		memmove(&record->links[at + 1], &record->links[at],
 			(record->n_links - at) * sizeof(record->links[0]));
-		record->links[at] = (struct record_link){path->peer, path->quality.cost_us};
+		record->links[at] =
+			(struct record_link){path->peer, path->quality.cost_us, path->frame_max};
 		record->n_links++;
 	}
 }
@@ -186,6 +190,10 @@ static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb
 
 	if (links_changed)
 		hub->are_routes_due = true;
+	/* A neighbour's word is the other half of our link: frames may wait for that way. */
+	if (links_changed && path_session_of(hub, &entry->hub) &&
+	    !routes_find(&hub->routes, &entry->hub))
+		hub->routed_ns = 0;
 	if (peer)
 		peer_set_epoch(hub, now_ns, peer, entry->boot_epoch, 0, fx);
 	if (peer && peer->in_kernel && ntohl(peer->ipv4.s_addr) != entry->ipv4)
@@ -396,6 +404,10 @@ static void emit_routes(struct hub *hub, struct effects *fx)
 		out->hub = route->hub;
 		out->n_via = route->n_via;
 		out->backup = route->backup;
+		/* Every link takes that much; who says less is wrong. */
+		if (route->frame_max)
+			out->frame_max = route->frame_max > HM_FRAME_FLOOR ? route->frame_max
+									   : HM_FRAME_FLOOR;
 		for (uint32_t v = 0; v < route->n_via; v++)
 			out->via[v] = (struct effect_nexthop){.link = route->via[v], .weight = 1};
 	}
@@ -422,8 +434,8 @@ void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		const struct path *path = hub->paths[i];
 
 		if (link_quality_is_usable(&path->quality, now_ns))
-			links[n++] =
-				(struct route_link){path->link, path->peer, path->quality.cost_us};
+			links[n++] = (struct route_link){path->link, path->peer,
+							 path->quality.cost_us, path->frame_max};
 	}
 	routes_compute(&hub->lsdb, &hub->settings.id, links, n, &hub->routes);
 	hub->counters.routes_computed++;
@@ -432,8 +444,10 @@ void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	mark_reachable(hub, &before, now_ns);
 	mark_reachable(hub, &hub->routes, now_ns);
 	announce_hubs(hub, fx);
-	if (!routes_equal(&before, &hub->routes))
+	if (!routes_equal(&before, &hub->routes)) {
 		emit_routes(hub, fx);
+		seals_try_offers(hub, now_ns, fx);
+	}
 	routes_fini(&before);
 }
 

@@ -811,16 +811,20 @@ int hub_on_message(struct hub *hub, uint64_t now_ns, uint64_t id, uint8_t messag
 /* ---- the kernel speaks --------------------------------------------------- */
 
 void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
-			enum link_report_state state, uint32_t rtt_us, struct effects *fx)
+			const struct link_report *report, struct effects *fx)
 {
 	struct path *path = path_by_link(hub, link);
 
 	if (!path || !path->is_link)
 		return; /* crossed with our LINK_DEL */
-	path->reported_down = state == LINK_REPORT_DOWN;
+	path->reported_down = report->state == LINK_REPORT_DOWN;
 	path_evaluate(hub, now_ns, path);
-	if (link_quality_rtt(&path->quality, rtt_us) && path->quality.is_alive)
+	if (link_quality_rtt(&path->quality, report->rtt_us) && path->quality.is_alive)
 		hub->have_links_changed = true;
+	if (path->frame_max != report->frame_max) {
+		path->frame_max = report->frame_max;
+		hub->have_links_changed = true;
+	}
 	if (!path->quality.is_alive && !path->session)
 		path_remove_link(hub, now_ns, path, fx);
 	topology_settle(hub, now_ns, fx);
@@ -834,7 +838,9 @@ void hub_on_session_rtt(struct hub *hub, uint64_t now_ns, uint64_t id, uint32_t 
 		session && session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
 
 	if (path && path->is_link && !path->in_kernel)
-		hub_on_link_report(hub, now_ns, path->link, LINK_REPORT_UP, rtt_us, fx);
+		hub_on_link_report(hub, now_ns, path->link,
+				   &(struct link_report){.state = LINK_REPORT_UP, .rtt_us = rtt_us},
+				   fx);
 }
 
 void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *id,

@@ -87,11 +87,15 @@ void hub_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t hub_next_deadline(const struct hub *hub);
 
 /**
- * hub_on_interface() - An underlay interface chosen for the mesh came or went.
+ * hub_on_interface() - An underlay interface chosen for the mesh came, changed or went.
+ * @hub: whose interface
+ * @now_ns: monotonic
  * @ifindex: its index
  * @up: has carrier and is administratively up
- * @addresses: its usable unicast addresses (each with @ifindex)
+ * @addresses: its usable unicast addresses (each with @ifindex), copied, the first
+ *	HUB_ADDRESSES_MAX of them; NULL when @n_addresses is 0
  * @n_addresses: entries; 0 when it goes
+ * @fx: appended to
  */
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
 		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx);
@@ -129,6 +133,14 @@ void hub_on_session_down(struct hub *hub, uint64_t now_ns, uint64_t session, int
 			 struct effects *fx);
 /**
  * hub_on_message() - A control message arrived on a session.
+ * @hub: whose session
+ * @now_ns: monotonic
+ * @session: its id; one we have closed meanwhile is ignored
+ * @message: enum control_message, any other number is out of place
+ * @body: untrusted, borrowed for the call
+ * @len: its length
+ * @fx: appended to
+ *
  * Return: 0; -EBADMSG malformed, -EPROTO out of place: the shell answers the
  * peer with 400 and hub.c has already counted and logged it.
  */
@@ -138,19 +150,46 @@ int hub_on_message(struct hub *hub, uint64_t now_ns, uint64_t session, uint8_t m
 /** enum link_report_state - what the datapath (or session pings) says of a link */
 enum link_report_state { LINK_REPORT_UP, LINK_REPORT_DOWN };
 
-/** hub_on_link_report() - Liveness or quality of a link changed. @rtt_us 0 = unknown. */
+/**
+ * struct link_report - what is known of a link now
+ * @state: does it carry frames
+ * @rtt_us: smoothed round trip, 0 = not known
+ * @frame_max: longest frame that gets through, bytes; 0 = not known
+ */
+struct link_report {
+	enum link_report_state state;
+	uint32_t rtt_us, frame_max;
+};
+
+/**
+ * hub_on_link_report() - Liveness or quality of a link changed.
+ * @hub: daemon
+ * @now_ns: monotonic
+ * @link: index
+ * @report: what the kernel, or without it the session, measured
+ * @fx: receives what follows
+ */
 void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
-			enum link_report_state state, uint32_t rtt_us, struct effects *fx);
+			const struct link_report *report, struct effects *fx);
 /**
  * hub_on_session_rtt() - Round trip measured on a session (HTTP/2 PING).
+ * @hub: whose session
+ * @now_ns: monotonic
+ * @session: its id; one without a path (mesh, seed, unknown) is ignored
+ * @rtt_us: microseconds, 0 = unknown
+ * @fx: appended to
+ *
  * Gives links without kernel probes their cost; ignored for the others.
  */
 void hub_on_session_rtt(struct hub *hub, uint64_t now_ns, uint64_t session, uint32_t rtt_us,
 			struct effects *fx);
 /**
  * hub_on_clock() - Wall-clock time became known or was stepped.
+ * @hub: keeps @unix_s for the certificates in records
+ * @now_ns: monotonic, not looked at
  * @unix_s: seconds since 1970, 0 = not known (certificate dates are then not
  *	checked; a hub without a battery-backed clock must still boot the mesh).
+ *
  * Call once before hub_on_start(), then about once a minute and on steps.
  */
 void hub_on_clock(struct hub *hub, uint64_t now_ns, int64_t unix_s);
@@ -175,9 +214,19 @@ void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
 
 /**
  * struct hub_view_hub - one hub as we know it
+ * @id: whose record it is
+ * @name: for people, from the record; need not be unique
+ * @ula: follows from mesh and id
+ * @ipv4: what its record claims, network order, 0 = none; two hubs may claim one
+ * @boot_epoch: of its newest record
+ * @lsr_seq: sequence of that record
  * @hops: links to cross, 0 for ourselves, UINT32_MAX unreachable
- * @cost_us: route cost
+ * @cost_us: route cost, at most UINT32_MAX; 0 for ourselves and when unreachable
  * @last_heard_ns: monotonic time its newest record came, 0 = ourselves
+ * @is_self: ourselves
+ * @is_neighbour: a link of ours to it is alive
+ * @has_seal: we have a seal key to transmit to it with
+ * @n_links: neighbours its record lists
  */
 struct hub_view_hub {
 	struct hub_id id;
@@ -213,6 +262,29 @@ struct hub_view_session {
 
 /**
  * struct hub_counters - what came from outside and what became of it
+ * @beacons_sent: datagrams: one per group and interface, one per seed
+ * @beacons_heard: authentic and of another hub of our mesh, repeated ones too
+ * @beacons_malformed: no beacon, or of a version we do not speak
+ * @beacons_bad_signature: checked and not signed by the key inside
+ * @beacons_other_mesh: with another mesh tag
+ * @beacons_limited: over the rate of signature checks, no room, or of an earlier life
+ * @sessions_up: passed mutual TLS and were given a HELLO
+ * @sessions_failed: dials that never came up
+ * @sessions_refused: passed mutual TLS and were closed at once: to ourselves, not the hub we
+ *	dialled, too many, or closed by us meanwhile
+ * @messages_in: on sessions we hold, whatever became of them
+ * @messages_out: handed to the shell
+ * @messages_malformed: body does not decode
+ * @messages_out_of_place: not allowed now, or of an unknown kind
+ * @records_accepted: newer records of others, verified and stored
+ * @records_stale: not newer than what we hold
+ * @records_bad_signature: certificate good, signature wrong
+ * @records_refused: certificate not good, or database full
+ * @records_limited: newer, but too soon after the one before: held, or dropped for one held
+ * @routes_computed: runs of routes_compute()
+ * @rekeys: link and seal keys that took over from another
+ * @id_conflicts: records refused because their id is bound to another key
+ * @address_conflicts: records of others that claimed our IPv4 address
  */
 struct hub_counters {
 	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_bad_signature,
@@ -236,8 +308,13 @@ int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg);
 int hub_for_each_session(const struct hub *hub, hub_view_session_fn fn, void *arg);
 int hub_for_each_route(const struct hub *hub, hub_view_route_fn fn, void *arg);
 /**
- * hub_path() - Hubs on the way to @to by our own topology, ourselves first.
- * Return: number of hubs written (at most @max); -EHOSTUNREACH.
+ * hub_path() - Hubs on the way to a hub by our own topology, ourselves first.
+ * @hub: where the way begins
+ * @to: where it ends; ourselves gives one entry
+ * @path: receives their ids, untouched on failure
+ * @max: entries of @path
+ *
+ * Return: number of hubs written (at most @max); -EHOSTUNREACH; -ENOSPC longer than @max.
  */
 int hub_path(const struct hub *hub, const struct hub_id *to, struct hub_id *path, size_t max);
 const struct hub_counters *hub_counters(const struct hub *hub);

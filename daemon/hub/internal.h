@@ -59,6 +59,7 @@
  * @remote: peer's address, with its data port
  * @keys: link key phases
  * @quality: liveness and cost
+ * @frame_max: longest frame that gets through, 0 = not known
  * @is_announced: was usable when routes and record last took note
  * @reported_down: the kernel says so
  * @grace_until: the link goes then, for want of a session; NEVER
@@ -75,6 +76,7 @@ struct path {
 	struct endpoint local, remote;
 	struct keyring keys;
 	struct link_quality quality;
+	uint32_t frame_max;
 	bool is_announced, reported_down;
 	uint64_t grace_until, rekey_at;
 };
@@ -86,7 +88,9 @@ struct path {
  * @seal: seal key phases
  * @rekey_at: of the seal, NEVER
  * @mesh: dialling over the mesh
- * @in_kernel: HUB_SET was sent, with @ula and @ipv4
+ * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
+ * @ula: its mesh address, as last told; zero before the first HUB_SET
+ * @ipv4: its mesh address, as last told, network order, 0 = none
  */
 struct peer {
 	struct hub_id hub;
@@ -107,6 +111,8 @@ struct iface {
 
 /**
  * struct seed - a configured unicast target
+ * @at: configured address; without a port there, our own control port
+ * @dialer: when to dial it, or to look again whether a session serves it
  * @peer: who answered there, all zero unknown
  * @session: dial or session, 0
  */
@@ -209,6 +215,8 @@ uint64_t paths_deadline(const struct hub *hub);
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
+/** seals_try_offers() - Routes changed: first seal keys may have waited for one. */
+void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void session_keys_ready(struct hub *hub, uint64_t now_ns, struct session *session,
 			struct effects *fx);
 int on_key_message(struct hub *hub, uint64_t now_ns, struct session *session, uint8_t message,

@@ -112,6 +112,12 @@ static uint32_t cipher_for(const struct hub *hub, const struct session *session)
 	return session_pick_cipher(preferred, hub_ciphers(), session->hello.ciphers);
 }
 
+/* A pair's first key lets go what the kernel holds for it, which then needs a route. */
+static bool has_way_for_first_seal(const struct hub *hub, const struct peer *peer)
+{
+	return keyring_is_usable(&peer->seal) || routes_find(&hub->routes, &peer->hub);
+}
+
 /* Return: true when offered or not needed. */
 static bool try_offer(struct hub *hub, uint64_t now_ns, struct session *session,
 		      enum key_owner owner, struct effects *fx)
@@ -122,7 +128,7 @@ static bool try_offer(struct hub *hub, uint64_t now_ns, struct session *session,
 
 	if (!owner_of(hub, session, owner, &o))
 		return true;
-	if (!keyring_can_offer(o.ring))
+	if (!keyring_can_offer(o.ring) || (o.peer && !has_way_for_first_seal(hub, o.peer)))
 		return false;
 	serial = session_next_serial(session);
 	phase = keyring_offer(o.ring, now_ns, session->id, serial);
@@ -141,6 +147,16 @@ void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *sessio
 		session->wants_seal_key = false;
 	if (session->wants_link_key || session->wants_seal_key)
 		session->retry_at = now_ns + prng_spread(&hub->prng, HUB_OFFER_RETRY_NS, 20);
+}
+
+void seals_try_offers(struct hub *hub, uint64_t now_ns, struct effects *fx)
+{
+	for (size_t i = 0; i < hub->sessions.n; i++) {
+		struct session *session = hub->sessions.list[i];
+
+		if (session->wants_seal_key && try_offer(hub, now_ns, session, KEY_OWNER_SEAL, fx))
+			session->wants_seal_key = false;
+	}
 }
 
 static void repeat_confirm(struct hub *hub, uint64_t now_ns, struct session *session,
@@ -319,6 +335,26 @@ static void ring_on_timer(struct hub *hub, uint64_t now_ns, const struct ring_ow
 		session_end(hub, now_ns, session, "key negotiation timed out", fx);
 }
 
+/*
+ * Fresh keys need a fresh session.  The one there is may idle on for long, but has
+ * delivered its CONFIRM once the older phases are gone.
+ */
+static void seal_rekey_far(struct hub *hub, uint64_t now_ns, struct peer *peer, struct effects *fx)
+{
+	struct session *old = mesh_session_of(hub, &peer->hub, false);
+	uint64_t settled_at = peer->seal.used_since_ns + KEYRING_LINGER_NS;
+
+	if (old && (old->state != SESSION_READY || peer->seal.step != KEYRING_IDLE))
+		return; /* a renewal is under way */
+	if (old && now_ns < settled_at) {
+		peer->rekey_at = settled_at;
+		return;
+	}
+	if (old)
+		session_end(hub, now_ns, old, "replaced", fx);
+	mesh_dial(hub, now_ns, peer, true, fx);
+}
+
 static void seal_rekey(struct hub *hub, uint64_t now_ns, struct peer *peer, struct effects *fx)
 {
 	struct session *session = path_session_of(hub, &peer->hub);
@@ -329,8 +365,8 @@ static void seal_rekey(struct hub *hub, uint64_t now_ns, struct peer *peer, stru
 		peer->rekey_at = NEVER;
 	else if (path)
 		path->rekey_at = now_ns; /* a replacing session renews both */
-	else if (routes_find(&hub->routes, &peer->hub) && !mesh_session_of(hub, &peer->hub, false))
-		mesh_dial(hub, now_ns, peer, true, fx);
+	else if (routes_find(&hub->routes, &peer->hub))
+		seal_rekey_far(hub, now_ns, peer, fx);
 }
 
 void keys_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)

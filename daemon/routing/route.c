@@ -11,8 +11,9 @@
 
 #define NO_NODE UINT32_MAX
 
+/* @frame_max: towards @to; 0 is "not known" everywhere in this file */
 struct edge {
-	uint32_t to, cost;
+	uint32_t to, cost, frame_max;
 };
 
 /* Nodes are the database's entries, by index; edges in compressed rows. */
@@ -28,12 +29,22 @@ struct via {
 	uint32_t node;
 	uint32_t cost; /* of the edge: larger of both ends */
 	uint64_t *distance; /* from that neighbour */
+	uint32_t *frame_max; /* from it, over every shortest path */
 };
 
+/* @frame_max may be NULL, and so may @parent with @hops. */
 struct spf {
 	uint64_t *distance;
-	uint32_t *parent, *hops;
+	uint32_t *parent, *hops, *frame_max;
 };
+
+/* The smaller of two of which each may be unknown. */
+static uint32_t narrower(uint32_t a, uint32_t b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
 
 static uint32_t node_of(const struct lsdb *db, const struct hub_id *hub)
 {
@@ -60,6 +71,19 @@ static uint32_t own_cost(const struct route_link *links, size_t n_links, const s
 			best = links[i].cost_us;
 	}
 	return best;
+}
+
+/* What fits all our links to a neighbour that we would use. */
+static uint32_t own_frame_max(const struct route_link *links, size_t n_links,
+			      const struct hub_id *peer)
+{
+	uint32_t cheapest = own_cost(links, n_links, peer), frame_max = 0;
+
+	for (size_t i = 0; i < n_links; i++) {
+		if (hub_id_equal(&links[i].peer, peer) && links[i].cost_us == cheapest)
+			frame_max = narrower(frame_max, links[i].frame_max);
+	}
+	return frame_max;
 }
 
 /* Cost of a both-ways link between two entries, 0 when there is none. */
@@ -97,8 +121,11 @@ static void add_own_edges(struct graph *g, uint32_t *at, const struct route_link
 		theirs = lsdb_link(g->db->list[to], &g->db->list[g->self]->hub);
 		ours = theirs ? own_cost(links, n_links, &g->db->list[to]->hub) : 0;
 		if (ours)
-			g->edges[(*at)++] =
-				(struct edge){to, ours > theirs->cost_us ? ours : theirs->cost_us};
+			g->edges[(*at)++] = (struct edge){
+				.to = to,
+				.cost = ours > theirs->cost_us ? ours : theirs->cost_us,
+				.frame_max = own_frame_max(links, n_links, &g->db->list[to]->hub),
+			};
 	}
 }
 
@@ -130,7 +157,7 @@ static void graph_build(struct graph *g, const struct lsdb *db, uint32_t self,
 				continue;
 			cost = edge_cost(g, from, &entry->links[i], to, links, n_links);
 			if (cost)
-				g->edges[at++] = (struct edge){to, cost};
+				g->edges[at++] = (struct edge){to, cost, entry->links[i].frame_max};
 		}
 	}
 	g->row[g->n] = at;
@@ -174,6 +201,23 @@ static struct heap_item heap_pop(struct heap_item *heap, size_t *n)
 	return top;
 }
 
+/*
+ * An edge is part of a shortest path as far as is known.  Costs are above zero, so
+ * every shortest path to @from is known when its edges are looked at.
+ */
+static void note_frame_max(const struct spf *spf, uint32_t from, const struct edge *edge,
+			   uint64_t distance)
+{
+	uint32_t frame_max;
+
+	if (!spf->frame_max)
+		return;
+	frame_max = narrower(spf->frame_max[from], edge->frame_max);
+	if (distance == spf->distance[edge->to])
+		frame_max = narrower(frame_max, spf->frame_max[edge->to]);
+	spf->frame_max[edge->to] = frame_max;
+}
+
 static void dijkstra(const struct graph *g, uint32_t source, const struct spf *spf)
 {
 	_cleanup_free_ struct heap_item *heap = xnew_array(struct heap_item, g->row[g->n] + 1);
@@ -196,7 +240,10 @@ static void dijkstra(const struct graph *g, uint32_t source, const struct spf *s
 			uint64_t distance = item.distance + g->edges[e].cost;
 			uint32_t to = g->edges[e].to;
 
-			if (distance >= spf->distance[to])
+			if (distance > spf->distance[to])
+				continue;
+			note_frame_max(spf, item.node, &g->edges[e], distance);
+			if (distance == spf->distance[to])
 				continue;
 			spf->distance[to] = distance;
 			if (spf->parent) {
@@ -236,8 +283,11 @@ static void choose_primary(const struct graph *g, struct route *route, uint32_t 
 		    vias[v].cost + vias[v].distance[to] != distance)
 			continue;
 		for (size_t i = 0; i < n_links && route->n_via < ROUTE_VIA_MAX; i++) {
-			if (links[i].cost_us == cheapest && hub_id_equal(&links[i].peer, peer))
-				route->via[route->n_via++] = links[i].link;
+			if (links[i].cost_us != cheapest || !hub_id_equal(&links[i].peer, peer))
+				continue;
+			route->via[route->n_via++] = links[i].link;
+			route->frame_max = narrower(route->frame_max, links[i].frame_max);
+			route->frame_max = narrower(route->frame_max, vias[v].frame_max[to]);
 		}
 	}
 	qsort(route->via, route->n_via, sizeof(route->via[0]), compare_links);
@@ -267,6 +317,7 @@ static void choose_backup(const struct graph *g, struct route *route, uint32_t t
 {
 	uint64_t best_cost = ROUTE_UNREACHABLE;
 	bool best_protects = false;
+	uint32_t frame_max = 0;
 
 	for (size_t v = 0; v < n_vias; v++) {
 		const struct via *n = &vias[v];
@@ -289,8 +340,10 @@ static void choose_backup(const struct graph *g, struct route *route, uint32_t t
 			best_protects = protects;
 			best_cost = cost;
 			route->backup = links[i].link;
+			frame_max = narrower(links[i].frame_max, n->frame_max[to]);
 		}
 	}
+	route->frame_max = narrower(route->frame_max, frame_max);
 }
 
 static size_t neighbours_spf(const struct graph *g, struct via *vias)
@@ -301,7 +354,10 @@ static size_t neighbours_spf(const struct graph *g, struct via *vias)
 		vias[n].node = g->edges[e].to;
 		vias[n].cost = g->edges[e].cost;
 		vias[n].distance = xnew_array(uint64_t, g->n);
-		dijkstra(g, vias[n].node, &(struct spf){.distance = vias[n].distance});
+		vias[n].frame_max = xnew_array(uint32_t, g->n);
+		dijkstra(g, vias[n].node,
+			 &(struct spf){.distance = vias[n].distance,
+				       .frame_max = vias[n].frame_max});
 		n++;
 	}
 	return n;
@@ -333,7 +389,7 @@ void routes_compute(const struct lsdb *db, const struct hub_id *self,
 	_cleanup_free_ uint64_t *distance = NULL;
 	_cleanup_free_ struct via *vias = NULL;
 	struct graph g = {0};
-	struct spf spf;
+	struct spf spf = {0};
 	uint32_t me = node_of(db, self);
 	size_t n_vias;
 
@@ -350,8 +406,10 @@ void routes_compute(const struct lsdb *db, const struct hub_id *self,
 	ret->list = xnew_array(struct route, g.n);
 	ret->parent = xnew_array(struct hub_id, g.n);
 	fill_routes(&g, &spf, vias, n_vias, links, n_links, ret);
-	for (size_t v = 0; v < n_vias; v++)
+	for (size_t v = 0; v < n_vias; v++) {
 		free(vias[v].distance);
+		free(vias[v].frame_max);
+	}
 	free(g.row);
 	free(g.edges);
 }
@@ -388,7 +446,8 @@ bool routes_equal(const struct routes *a, const struct routes *b)
 		const struct route *x = &a->list[i], *y = &b->list[i];
 
 		if (!hub_id_equal(&x->hub, &y->hub) || x->n_via != y->n_via ||
-		    x->backup != y->backup || memcmp(x->via, y->via, sizeof(x->via)) != 0)
+		    x->backup != y->backup || x->frame_max != y->frame_max ||
+		    memcmp(x->via, y->via, sizeof(x->via)) != 0)
 			return false;
 	}
 	return true;

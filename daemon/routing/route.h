@@ -27,11 +27,12 @@
  * @link: index
  * @peer: neighbour
  * @cost_us: our cost of it
+ * @frame_max: longest frame that gets through, 0 = not known
  */
 struct route_link {
 	uint32_t link;
 	struct hub_id peer;
-	uint32_t cost_us;
+	uint32_t cost_us, frame_max;
 };
 
 /**
@@ -42,12 +43,15 @@ struct route_link {
  * @backup: loop-free alternative link, 0 none
  * @hops: links to cross
  * @cost_us: distance
+ * @frame_max: longest frame that fits all the way, by any of @via and @backup, as far
+ *	as their ends know; 0 = nothing known
  */
 struct route {
 	struct hub_id hub;
 	uint32_t n_via, via[ROUTE_VIA_MAX];
 	uint32_t backup, hops;
 	uint64_t cost_us;
+	uint32_t frame_max;
 };
 
 /**
@@ -64,18 +68,27 @@ struct routes {
 
 /**
  * routes_compute() - From the database and our usable links.
- * @links: ours, any order; borrowed
- * Return: in @ret, which the caller passes to routes_fini().
+ * @db: records of all hubs, borrowed for the call; without ours there are no routes
+ * @self: our id
+ * @links: ours, any order, several to one neighbour allowed; borrowed for the call
+ * @n_links: entries of @links
+ * @ret: overwritten without being freed; the caller passes it to routes_fini()
  */
 void routes_compute(const struct lsdb *db, const struct hub_id *self,
 		    const struct route_link *links, size_t n_links, struct routes *ret);
 void routes_fini(struct routes *routes);
 /** routes_find() - NULL when unreachable. */
 const struct route *routes_find(const struct routes *routes, const struct hub_id *hub);
-/** routes_equal() - Same destinations, links and backups; costs may differ. */
+/** routes_equal() - Same destinations, links, backups and frame sizes; costs may differ. */
 bool routes_equal(const struct routes *a, const struct routes *b);
 /**
- * routes_path() - Hubs on one shortest path, @self first.
+ * routes_path() - Hubs on one shortest path, both ends included.
+ * @routes: computed for @self
+ * @self: our id, the first entry
+ * @to: the last entry; @self gives one entry only
+ * @path: receives the ids, untouched on failure
+ * @max: entries of @path
+ *
  * Return: hubs written; -EHOSTUNREACH; -ENOSPC longer than @max.
  */
 int routes_path(const struct routes *routes, const struct hub_id *self, const struct hub_id *to,

@@ -36,6 +36,11 @@ struct dialer {
 void dialer_init(struct dialer *dialer);
 /**
  * dialer_want() - We know where the peer is and have no session.
+ * @dialer: of the path
+ * @now_ns: monotonic
+ * @self: our id
+ * @peer: the neighbour's id; the lower of the two dials at once
+ *
  * Keeps an earlier plan; otherwise at once or after yielding, by id.
  */
 void dialer_want(struct dialer *dialer, uint64_t now_ns, const struct hub_id *self,
@@ -51,8 +56,11 @@ void dialer_stop(struct dialer *dialer);
 void dialer_succeeded(struct dialer *dialer);
 
 /**
- * dialer_prefers() - Of two sessions of one path, is the one keep?
+ * dialer_prefers() - Of two sessions of one path, is this the one to keep?
+ * @self: our id
+ * @peer: id of the hub at the other end
  * @is_client: we dialled it
+ *
  * Return: true for the one dialled by the lower id.
  */
 bool dialer_prefers(const struct hub_id *self, const struct hub_id *peer, bool is_client);

@@ -92,14 +92,24 @@ void keyring_init(struct keyring *ring);
 bool keyring_can_offer(const struct keyring *ring);
 /**
  * keyring_offer() - Begin; caller checked keyring_can_offer().
+ * @ring: of the link or seal
+ * @now_ns: monotonic; without an answer the offer ends KEYRING_STEP_NS later
+ * @session: it goes out on
+ * @serial: from session_next_serial(), never used on @session before
+ *
  * Return: the phase to install and offer.
  */
 uint8_t keyring_offer(struct keyring *ring, uint64_t now_ns, uint64_t session, uint32_t serial);
 
 /**
  * keyring_on_offer() - The peer offers a phase.
+ * @ring: of the link or seal
+ * @now_ns: monotonic; without CONFIRM the step ends KEYRING_STEP_NS later
+ * @session: it came on
+ * @phase: offered; the caller checked that it is below KEYRING_PHASES
+ * @serial: of the offer
  * @we_win: our crossing offer stands against the peer's
- * @drop: mask of phases to delete before installing @phase
+ * @drop: filled on 0: mask of phases to delete before installing @phase
  * @suggest: filled on -EBUSY: phase to put into REFUSE
  *
  * Return: 0 install @phase and send ACCEPT; -EBUSY send REFUSE.
@@ -110,7 +120,12 @@ int keyring_on_offer(struct keyring *ring, uint64_t now_ns, uint64_t session, ui
 int keyring_on_accept(struct keyring *ring, uint64_t now_ns, uint64_t session, uint8_t phase,
 		      uint32_t serial);
 /**
- * keyring_on_confirm() - The peer transmits with @phase.
+ * keyring_on_confirm() - The peer transmits with a phase.
+ * @ring: of the link or seal
+ * @now_ns: monotonic; once @phase is used, the others go KEYRING_LINGER_NS later
+ * @phase: any value
+ * @serial: of the offer; must be the one @phase was installed for
+ *
  * Return: 0 use it; -EALREADY we do, or use a newer one; -ENOENT we do not hold it.
  */
 int keyring_on_confirm(struct keyring *ring, uint64_t now_ns, uint8_t phase, uint32_t serial);
@@ -120,7 +135,11 @@ uint8_t keyring_on_refuse(struct keyring *ring, uint64_t session, uint32_t seria
 /** keyring_on_session_down() - Return: mask of phases to delete. */
 uint8_t keyring_on_session_down(struct keyring *ring, uint64_t session);
 /**
- * keyring_repeat_confirm() - On a new session: must CONFIRM of @tx be said again?
+ * keyring_repeat_confirm() - On a new session: must CONFIRM of the phase in use be said again?
+ * @ring: of the link or seal
+ * @now_ns: monotonic; the older phases go KEYRING_LINGER_NS later
+ * @session: READY; carries the proof from now on if the answer is true
+ *
  * Return: true, with the deletion of older phases scheduled again.
  */
 bool keyring_repeat_confirm(struct keyring *ring, uint64_t now_ns, uint64_t session);

@@ -35,6 +35,8 @@ enum session_kind { SESSION_PATH, SESSION_SEED, SESSION_MESH };
  * @state: see above
  * @path: link index of its path, when SESSION_PATH and up
  * @seed: index of the seed it was dialled for, -1
+ * @local: our address of the connection, family 0 while DIALING
+ * @remote: the peer's; while DIALING what we dial
  * @is_client: we dialled
  * @replaces: takes over from the session the path has (rekey)
  * @wants_link_key: we are to offer a link key on it as soon as possible
@@ -69,7 +71,9 @@ struct session {
 
 /**
  * struct sessions - table, sorted by id
- * @list: pointers stay valid until the session is removed
+ * @list: owned; pointers stay valid until the session is removed
+ * @n: entries in use, at most SESSIONS_MAX
+ * @capacity: entries @list has room for
  */
 struct sessions {
 	struct session **list;
@@ -77,15 +81,22 @@ struct sessions {
 };
 
 void sessions_fini(struct sessions *table);
-/** sessions_add() - Zeroed but for @id. Return: NULL when full or @id is taken. */
+/** sessions_add() - Zeroed, no seed, no retry. Return: NULL when full or @id is taken. */
 struct session *sessions_add(struct sessions *table, uint64_t id);
 struct session *sessions_find(const struct sessions *table, uint64_t id);
 void sessions_remove(struct sessions *table, struct session *session);
 
 /**
- * session_allows() - May @message come now?
+ * session_allows() - May a message come now?
+ * @session: it came on
+ * @message: enum control_message
+ * @key_owner_link: KEY_OWNER_LINK, which this room cannot see
+ * @key: decoded body of a KEY message, NULL for the others
+ *
  * HELLO first and once; everything else after it; links' keys and records
  * not over the mesh.
+ *
+ * Return: false when it is out of place.
  */
 bool session_allows(const struct session *session, uint8_t message, uint8_t key_owner_link,
 		    const struct control_key *key);

@@ -20,12 +20,16 @@ uint64_t daemon_now_ns(void *arg)
 
 /* --- datapath --- */
 
-static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us)
+static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us, uint32_t frame_max)
 {
+	const struct link_report report = {
+		.state = is_up ? LINK_REPORT_UP : LINK_REPORT_DOWN,
+		.rtt_us = rtt_us,
+		.frame_max = frame_max,
+	};
 	struct daemon *d = arg;
 
-	hub_on_link_report(d->hub, daemon_now_ns(d), link,
-			   is_up ? LINK_REPORT_UP : LINK_REPORT_DOWN, rtt_us, &d->fx);
+	hub_on_link_report(d->hub, daemon_now_ns(d), link, &report, &d->fx);
 	daemon_run_effects(d);
 }
 
@@ -183,6 +187,12 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 	d->is_stopping = true;
 	d->stop_at_ns = daemon_now_ns(d) + DAEMON_STOP_MS * NSEC_PER_MSEC;
 	log_info(LOG_INFO_CLASS, "event=stopping signal=%d", signum);
+	if (d->config.keep_interface && d->datapath) {
+		/* Neighbours keep a link without a session for a while; a goodbye ends it. */
+		notify_send("STOPPING=1\nSTATUS=Leaving the traffic to the kernel");
+		uv_stop(&d->loop);
+		return;
+	}
 	notify_send("STOPPING=1\nSTATUS=Saying goodbye");
 	hub_on_stop(d->hub, daemon_now_ns(d), &d->fx);
 	daemon_run_effects(d);

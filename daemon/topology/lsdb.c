@@ -145,7 +145,8 @@ static bool same_links(const struct lsdb_entry *entry, const struct record *reco
 		return false;
 	for (size_t i = 0; i < record->n_links; i++) {
 		if (!hub_id_equal(&entry->links[i].peer, &record->links[i].peer) ||
-		    entry->links[i].cost_us != record->links[i].cost_us)
+		    entry->links[i].cost_us != record->links[i].cost_us ||
+		    entry->links[i].frame_max != record->links[i].frame_max)
 			return false;
 	}
 	return true;

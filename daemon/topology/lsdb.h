@@ -77,7 +77,14 @@ enum lsdb_freshness lsdb_compare(const struct lsdb *db, const struct hub_id *hub
 				 uint64_t boot_epoch, uint64_t seq);
 /**
  * lsdb_hold() - Keep a newer record of a hub that speaks too often, for later.
- * Return: true when held (or older than what is held): nothing more to do now.
+ * @db: the newest of several is kept; needs no room for a further hub
+ * @now_ns: monotonic
+ * @record: decoded from @bytes, LSDB_NEWER than what is stored, not verified
+ * @bytes: the signed record, copied if held
+ * @len: its length
+ * @from: session it came on, handed back by lsdb_take_held()
+ *
+ * Return: true when held (or not newer than what is held): nothing more to do now.
  */
 bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, const uint8_t *bytes,
 	       size_t len, uint64_t from);
@@ -85,14 +92,24 @@ bool lsdb_hold(struct lsdb *db, uint64_t now_ns, const struct record *record, co
 bool lsdb_take_held(struct lsdb *db, uint64_t now_ns, uint8_t **bytes, size_t *len, uint64_t *from);
 /**
  * lsdb_put() - Store a verified newer record.
- * @links_changed: set when links or costs differ from before
- * Return: the entry; NULL when full.
+ * @db: what it held of the hub is replaced, a tombstone too
+ * @now_ns: monotonic
+ * @record: decoded, copied but for the certificate
+ * @bytes: the signed record, copied
+ * @len: its length
+ * @links_changed: filled on success: links or costs differ from before, or none were known
+ *
+ * Return: the entry, owned by @db; NULL when it holds LSDB_MAX other hubs.
  */
 struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct record *record,
 			    const uint8_t *bytes, size_t len, bool *links_changed);
 /**
  * lsdb_age() - Forget a hub unreachable for too long.
+ * @db: tombstones that have served their time are removed on the way
+ * @now_ns: monotonic
+ * @self: our id, never forgotten
  * @forgotten: filled with one hub that became a tombstone
+ *
  * Return: true when there was one; call again.
  */
 bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self,
@@ -100,7 +117,11 @@ bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self,
 uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self);
 /**
  * lsdb_digest() - One part of what we hold, in order of hub.
+ * @db: tombstones are told too, so that nobody hands us what we forgot
  * @from: index to start at
+ * @ret: filled
+ * @max: entries of @ret
+ *
  * Return: entries written (at most @max).
  */
 size_t lsdb_digest(const struct lsdb *db, size_t from, struct control_digest_entry *ret,

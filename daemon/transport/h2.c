@@ -28,7 +28,8 @@
 
 /**
  * struct rate - token bucket
- * @refilled_ms: when tokens were last added
+ * @tokens: left to spend, at most the burst
+ * @refilled_ms: monotonic, when time last added some
  */
 struct rate {
 	uint32_t tokens;
@@ -37,6 +38,10 @@ struct rate {
 
 /**
  * struct h2_message - one of ours, waiting
+ * @next: to be sent after it, NULL in the last one
+ * @number: enum control_message
+ * @len: bytes of @body, at most CONTROL_BODY_MAX
+ * @body: our copy of what h2_queue() was given
  */
 struct h2_message {
 	struct h2_message *next;
@@ -47,6 +52,9 @@ struct h2_message {
 
 /**
  * struct h2_body - bytes received of a message
+ * @bytes: heap, NULL while there are none
+ * @len: bytes used, at most CONTROL_BODY_MAX
+ * @size: bytes allocated
  */
 struct h2_body {
 	uint8_t *bytes;
@@ -55,9 +63,16 @@ struct h2_body {
 
 /**
  * struct h2_request - a stream the peer opened (server side)
+ * @prev: list of open requests
+ * @next: list of open requests
+ * @stream: HTTP/2 stream id
  * @status: answered with; 0 = not yet
  * @message: number, 0 = path unknown
+ * @is_get: method is GET
+ * @is_post: method is POST
+ * @is_events: path is H2_EVENTS_PATH
  * @content_length: as announced, 0 = not
+ * @body: of the message so far; freed with the answer
  */
 struct h2_request {
 	struct h2_request *prev, *next;
@@ -71,12 +86,19 @@ struct h2_request {
 
 /**
  * struct h2 - one connection
+ * @session: nghttp2's side of it, owned
+ * @events: whom to tell, copied
+ * @is_client: we opened the TLS connection
  * @error: why it is over; 0 it is not
  * @is_receiving: nghttp2 is on the stack; it may not be asked to send then
+ * @now_ms: monotonic, as the last h2_receive() was told
+ * @resets: allowance for RST_STREAM, received or provoked
+ * @controls: for PING, SETTINGS, empty DATA and all types without a rule of their own
+ * @updates: for WINDOW_UPDATE; each DATA frame of ours adds to it
  * @header_bytes: of the header list being received
  * @response_status: of the response being received (client)
  * @requests: open ones of the peer (server)
- * @bodies_bytes: allocated for their bodies
+ * @bodies_bytes: allocated for their bodies and for @event_body, at most H2_BODIES_MAX
  * @events_open: the event stream is there
  * @event: head of the event being received (client)
  * @event_len: bytes of its header received
@@ -84,8 +106,13 @@ struct h2_request {
  * @posting: stream whose body is being sent, 0 = none (client)
  * @posts_open: requests without a complete answer (client)
  * @queue: messages not completely sent
+ * @queue_tail: where the next one is hooked in
  * @queue_bytes: their bodies and headers
+ * @queue_max: what @queue_bytes may grow to
  * @head_sent: bytes of the first already sent
+ * @n_sent: messages that have left @queue, refused ones included
+ * @unsent: nghttp2's, rest of a chunk produced in part; valid while @unsent_len is not 0
+ * @unsent_len: bytes of it
  */
 struct h2 {
 	nghttp2_session *session;
@@ -109,7 +136,7 @@ struct h2 {
 	struct h2_message *queue, **queue_tail;
 	size_t queue_bytes, queue_max, head_sent;
 	uint64_t n_sent;
-	const uint8_t *unsent; /* nghttp2's, a chunk produced in part */
+	const uint8_t *unsent;
 	size_t unsent_len;
 };
 
@@ -120,7 +147,8 @@ static bool rate_take(struct rate *rate, uint64_t now_ms, uint32_t burst, uint32
 	if (refill > 0) {
 		rate->tokens = refill >= burst - rate->tokens ? burst
 							      : rate->tokens + (uint32_t)refill;
-		rate->refilled_ms = now_ms;
+		/* What is left of the time earns the rest of a token later. */
+		rate->refilled_ms += refill * 1000 / per_s;
 	}
 	if (rate->tokens == 0)
 		return false;
@@ -339,7 +367,7 @@ static void request_free(struct h2 *h2, struct h2_request *request)
 	free(request);
 }
 
-static int answer(struct h2 *h2, struct h2_request *request, uint16_t status, bool is_complete)
+static int answer(struct h2 *h2, struct h2_request *request, uint16_t status)
 {
 	char text[4];
 	const nghttp2_nv headers[] = {H2_NV(":status", text, 3)};
@@ -350,10 +378,6 @@ static int answer(struct h2 *h2, struct h2_request *request, uint16_t status, bo
 	if (status >= 400)
 		h2->events.refused(h2->events.arg, status);
 	if (nghttp2_submit_response(h2->session, request->stream, headers, 1, NULL) != 0)
-		return give_up(h2, -ENOMEM);
-	/* The rest of the body is of no use: RFC 9113 section 8.1 */
-	if (!is_complete && nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE,
-						      request->stream, NGHTTP2_NO_ERROR) != 0)
 		return give_up(h2, -ENOMEM);
 	return 0;
 }
@@ -380,11 +404,11 @@ static int request_headers_complete(struct h2 *h2, struct h2_request *request, b
 	if (!h2->events_open)
 		return give_up(h2, -EPROTO);
 	if (!request->message)
-		return answer(h2, request, request->is_events ? 405 : 404, is_complete);
+		return answer(h2, request, request->is_events ? 405 : 404);
 	if (!request->is_post)
-		return answer(h2, request, 405, is_complete);
+		return answer(h2, request, 405);
 	if (request->content_length > CONTROL_BODY_MAX)
-		return answer(h2, request, 413, is_complete);
+		return answer(h2, request, 413);
 	return 0;
 }
 
@@ -393,7 +417,7 @@ static int request_complete(struct h2 *h2, struct h2_request *request)
 	int r = h2->events.message(h2->events.arg, request->message, request->body.bytes,
 				   request->body.len);
 
-	return answer(h2, request, r == 0 ? 204 : 400, true);
+	return answer(h2, request, r == 0 ? 204 : 400);
 }
 
 static uint64_t parse_length(const uint8_t *text, size_t len)
@@ -575,6 +599,11 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	struct h2 *h2 = arg;
 	bool is_fine = true;
 
+	if (h2->error)
+		return NGHTTP2_ERR_CALLBACK_FAILURE; /* a stream's end cannot stop nghttp2 */
+	/* Resets of streams refused cost nothing else, and count only when they leave. */
+	if (nghttp2_session_get_outbound_queue_size(h2->session) > H2_FRAMES_MAX)
+		return give_up(h2, -EDQUOT);
 	switch (hd->type) {
 	case NGHTTP2_RST_STREAM:
 		is_fine = rate_take(&h2->resets, h2->now_ms, H2_RESETS_BURST, H2_RESETS_PER_S);
@@ -604,6 +633,15 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 {
 	struct h2 *h2 = arg;
 
+	/*
+	 * Of a body that was answered early the rest is of no use (RFC 9113 section 8.1).
+	 * Said with the answer, nghttp2 would drop the answer.
+	 */
+	if (!h2->is_client && frame->hd.type == NGHTTP2_HEADERS &&
+	    !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) &&
+	    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+				      NGHTTP2_NO_ERROR) != 0)
+		return give_up(h2, -ENOMEM);
 	if (frame->hd.type == NGHTTP2_DATA)
 		rate_earn(&h2->updates, H2_WINDOW_UPDATES_PER_DATA, H2_WINDOW_UPDATES_BURST);
 	if (frame->hd.type == NGHTTP2_RST_STREAM &&
@@ -628,7 +666,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 	if (!request || request->status)
 		return 0;
 	if (request->body.len + len > CONTROL_BODY_MAX)
-		return answer(h2, request, 413, false);
+		return answer(h2, request, 413);
 	r = body_append(h2, &request->body, bytes, len);
 	return r < 0 ? give_up(h2, r) : 0;
 }

@@ -33,6 +33,7 @@
 #define H2_BODIES_MAX (4 * CONTROL_BODY_MAX) /* half-received bodies, all streams together */
 #define H2_SETTINGS_MAX 16 /* entries in one SETTINGS frame */
 #define H2_ACKS_MAX 64 /* PING and SETTINGS answers waiting to be sent */
+#define H2_FRAMES_MAX 400 /* frames not sent yet: answer, reset, window for each request; acks */
 #define H2_CONTINUATIONS_MAX 1
 #define H2_RESETS_BURST 20 /* RST_STREAM, received or provoked (CVE-2023-44487) */
 #define H2_RESETS_PER_S 10
@@ -66,6 +67,7 @@ struct h2_events {
  * @now_ms: monotonic
  * @queue_max: bytes of messages waiting, in all
  * @events: copied
+ * @ret: set on success; h2_free() releases it
  *
  * Return: 0; -ENOMEM.
  */
@@ -76,6 +78,10 @@ void h2_free(struct h2 *h2);
 
 /**
  * h2_receive() - Bytes from the peer.
+ * @h2: connection
+ * @now_ms: monotonic
+ * @bytes: decrypted, borrowed for the call
+ * @len: how many
  *
  * Return: 0; the error of h2_error(). The caller sends what h2_produce() still
  * gives (GOAWAY says why) and closes.
@@ -84,6 +90,8 @@ int h2_receive(struct h2 *h2, uint64_t now_ms, const uint8_t *bytes, size_t len)
 
 /**
  * h2_error() - Why the connection is over.
+ * @h2: connection
+ *
  * Return: 0 it is not; -ESHUTDOWN the peer said goodbye; -EPROTO one side
  * broke the protocol; -EDQUOT the peer broke a limit; -ENOMEM.
  */
@@ -93,7 +101,12 @@ int h2_error(const struct h2 *h2);
 size_t h2_produce(struct h2 *h2, uint8_t *buf, size_t size);
 
 /**
- * h2_queue() - Send one message after those queued before; @body is copied.
+ * h2_queue() - Send one message after those queued before.
+ * @h2: connection; before the event stream is open the message waits
+ * @message: enum control_message
+ * @body: CBOR, copied; may be NULL when @len is 0
+ * @len: bytes of @body
+ *
  * Return: 0; -EMSGSIZE longer than CONTROL_BODY_MAX; -EINVAL unknown number;
  * -ENOBUFS over the queue limit; -ENOMEM.
  */

@@ -32,7 +32,7 @@ enum record_key {
 
 enum {
 	OUTER_ELEMENTS = 2, /* body, signature */
-	LINK_ELEMENTS = 2, /* peer, cost */
+	LINK_ELEMENTS = 3, /* peer, cost, frame_max */
 };
 
 _Static_assert(RECORD_SIGNATURE_LEN == ED25519_SIGNATURE_LEN, "one kind of signature");
@@ -75,6 +75,7 @@ static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 		dcbor_write_array(&w, LINK_ELEMENTS);
 		dcbor_write_bytes(&w, record->links[i].peer.b, HUB_ID_LEN);
 		dcbor_write_uint(&w, record->links[i].cost_us);
+		dcbor_write_uint(&w, record->links[i].frame_max);
 	}
 	return dcbor_writer_end(&w);
 }
@@ -126,6 +127,7 @@ static void read_links(struct dcbor_reader *r, struct record *record)
 			dcbor_reader_fail(r);
 		dcbor_read_exactly(r, link->peer.b, HUB_ID_LEN);
 		link->cost_us = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		link->frame_max = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
 		if (!hub_id_is_valid(&link->peer) || link->cost_us == 0)
 			dcbor_reader_fail(r);
 		if (i > 0 && hub_id_cmp(&link[-1].peer, &link->peer) >= 0)

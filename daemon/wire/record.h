@@ -20,9 +20,15 @@
 #define RECORD_SIGNATURE_LEN 64
 #define RECORD_MAX 16384
 
+/**
+ * struct record_link - one link of a record
+ * @peer: hub at the other end
+ * @cost_us: at least 1
+ * @frame_max: longest frame that gets through towards @peer, bytes; 0 = not known
+ */
 struct record_link {
 	struct hub_id peer;
-	uint32_t cost_us; /* at least 1 */
+	uint32_t cost_us, frame_max;
 };
 
 /**

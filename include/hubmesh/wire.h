@@ -63,6 +63,9 @@
 #define HM_FRAME_MIN		(HM_HDR_LEN + HM_SEAL_TAG_LEN)
 #define HM_FRAME_MAX		65000	/* one frame, before the outer headers */
 
+/* Every link takes frames with the smallest IPv6 packet, in fragments if it must. */
+#define HM_FRAME_FLOOR	(1280 + 14 + HM_ZONE_LEN + HM_HDR_LEN + HM_SEAL_TAG_LEN)
+
 /* What a frame adds to an inner Ethernet payload, outer UDP/IPv6 included. */
 #define HM_OVERHEAD_V6		(40 + 8 + HM_HDR_LEN + HM_ZONE_LEN + 14 + HM_SEAL_TAG_LEN)
 
@@ -86,6 +89,7 @@
 
 #define HM_LINK_INDEX_MAX	65535	/* 0 is never assigned */
 
+#define HM_ETHERTYPE		0x88b6	/* IEEE local experimental 2: frames without IP */
 #define HM_PORT_DATA		4877	/* UDP: frames, owned by the kernel */
 #define HM_PORT_CONTROL		4878	/* UDP: beacons; TCP: TLS between hubs */
 
@@ -152,6 +156,9 @@ struct hm_packed {
  * @echo_seq: newest @seq the sender has received, 0 for none
  * @echo_ns: @tx_ns of that probe, returned unchanged
  * @held_ns: how long the sender held it before echoing
+ * @padded_seq: newest padded probe the sender has received, 0 for none
+ *
+ * Zeros may follow: the probe then asks whether frames of its length get through.
  */
 struct hm_probe {
 	__be64	seq;
@@ -159,6 +166,7 @@ struct hm_probe {
 	__be64	echo_seq;
 	__be64	echo_ns;
 	__be64	held_ns;
+	__be64	padded_seq;
 } __attribute__((packed));
 
 #ifndef __cplusplus
@@ -170,7 +178,7 @@ _Static_assert(__builtin_offsetof(struct hm_hdr, hop_seq) == 20, "hop sequence a
 _Static_assert(__builtin_offsetof(struct hm_hdr, counter) == 24, "seal counter at 24");
 _Static_assert(__builtin_offsetof(struct hm_hdr, hop_tag) == HM_HOP_TAGGED_LEN,
 	       "hop tag covers all before it");
-_Static_assert(sizeof(struct hm_probe) == 40, "probe is 40 bytes");
+_Static_assert(sizeof(struct hm_probe) == 48, "probe is 48 bytes");
 _Static_assert(HM_OVERHEAD_V6 == 120, "overhead named in Documentation");
 _Static_assert((HM_ZONE_LEN + HM_INNER_MIN) % 4 == 0, "inner IP header stays aligned");
 _Static_assert((HM_LANES_BULK & (HM_LANES_BULK - 1)) == 0, "bulk lanes are a power of two");

@@ -25,7 +25,7 @@ suite_of_series()
 	case $series in
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
-	*) die 2 "--kernel: no Debian kernel series '$series' (6.1 and 6.12 are known)" ;;
+	*) die 2 "--kernel: no kernel series '$series' (6.1, 6.12, debug and debug-kcsan are known)" ;;
 	esac
 }
 
@@ -221,6 +221,10 @@ use_kernel()
 {
 	local lock
 
+	if is_debug_series; then
+		use_debug_kernel "$@"
+		return
+	fi
 	suite_of_series >/dev/null
 	if [[ ${1:-} == newest || ! -e $cache/$series/current ]]; then
 		mkdir -p "$cache/$series"

@@ -30,8 +30,14 @@ static void one(struct fixture *f, uint8_t kind, const uint8_t *bytes, size_t le
 		fixture_pass(f, (kind / 6 + 1) * 200 * NSEC_PER_MSEC);
 		return;
 	case 4:
-		hub_on_link_report(hub, f->now, 1, kind / 6 % 2 ? LINK_REPORT_DOWN : LINK_REPORT_UP,
-				   len ? bytes[0] * 100u : 0, &f->fx);
+		hub_on_link_report(hub, f->now, 1,
+				   &(struct link_report){
+					   .state = kind / 6 % 2 ? LINK_REPORT_DOWN
+								 : LINK_REPORT_UP,
+					   .rtt_us = len ? bytes[0] * 100u : 0,
+					   .frame_max = len > 1 ? bytes[1] * 100u : 0,
+				   },
+				   &f->fx);
 		break;
 	default:
 		hub_on_session_down(hub, f->now, session, -1, &f->fx);

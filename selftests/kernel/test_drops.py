@@ -129,8 +129,8 @@ def test_frames_in_every_lane_and_class_are_delivered():
     lab.drain()
     with drops():
         for lane in range(uapi.HM_LANES):
-            lab[2].send(lab[2].build(lab[2].inner(b"lane%d" % lane), lane=lane, cls=lane))
-            expect_equal(lab.delivered()[14:19], b"lane%d" % lane, "lane")
+            lab[2].send(lab[2].build(lab[2].inner(b"lane%d" % lane), lane=lane, cls=lane % 8))
+            expect_equal(lab.delivered()[14:], b"lane%d" % lane, "lane")
 
 
 # ---- malformed
@@ -418,7 +418,7 @@ def test_hop_frames_above_the_rate_are_refused_and_data_is_not():
 @provokes("rx-probe")
 def test_malformed_probes_and_probes_of_others_are_refused():
     with drops(rx_probe=4):
-        for length in (0, 39, 41, 100):
+        for length in (0, 1, 40, 47):
             lab[2].send(lab[2].build_probe(plain=bytes(length)))
     with drops(rx_probe=1):
         lab[2].send(lab[2].build_probe(src=lab[3].id))
@@ -662,16 +662,16 @@ def link_mtu(index, mtu):
 @provokes("tx-mtu")
 def test_frame_larger_than_the_underlay_is_refused_and_the_largest_is_sent():
     overhead = 20 + 8 + uapi.HM_HDR_LEN + uapi.HM_ZONE_LEN + 14 + uapi.HM_SEAL_TAG_LEN
-    link_mtu(2, 1000)
+    link_mtu(2, 1450)
     lab.drain()
     with drops():
-        lab.transmit(to(lab[2], b"m" * (1000 - overhead)))
-        expect_equal(len(lab[2].receive()), 1000 - 28, "largest frame")
+        lab.transmit(to(lab[2], b"m" * (1450 - overhead)))
+        expect_equal(len(lab[2].receive()), 1450 - 28, "largest frame")
     with drops(tx_mtu=1):
-        lab.transmit(to(lab[2], b"m" * (1000 - overhead + 1)))
+        lab.transmit(to(lab[2], b"m" * (1450 - overhead + 1)))
     link_mtu(2, 0)
     with drops():
-        lab.transmit(to(lab[2], b"m" * (1000 - overhead + 1)))
+        lab.transmit(to(lab[2], b"m" * (1450 - overhead + 1)))
         expect(lab[2].receive(), "refused though the link's MTU is the route's again")
 
 

@@ -18,10 +18,11 @@ from lib import uapi
 from lib.ktap import expect, expect_equal, quick
 from lib.mesh import CHACHA, Mesh, run, wait_for
 from lib.netlink import Genl, as_dict, attr, number, u32
+from lib.pace import scaled
 from lib.traffic import Stream, reaches
 
 PROBE_MS, MISSES = 50, 3
-SLACK_S = 3  # an emulated machine shared with others
+SLACK_S = scaled(3)  # an emulated machine shared with others
 UP, DOWN = uapi.HUBMESH_LINK_UP, uapi.HUBMESH_LINK_DOWN
 mesh = None
 

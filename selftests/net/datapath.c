@@ -49,7 +49,7 @@ static struct datapath_settings settings = {
 	.cipher = HUBMESH_CIPHER_AES_256_GCM,
 };
 
-static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us)
+static void on_link(void *arg, uint32_t link, bool is_up, uint32_t rtt_us, uint32_t frame_max)
 {
 	struct fixture *f = arg;
 

@@ -258,14 +258,15 @@ static void judge_link(struct sim *sim, struct sim_node *node, uint32_t index)
 	struct sim_link *link = &node->links[index];
 	bool heard = link->heard_ns && sim->now_ns <= link->heard_ns + SIM_PROBE_DEAD_NS;
 	uint64_t rtt_us = 2 * sim->edges[link->edge].delay_ns / 1000;
+	struct link_report report = {0};
 
 	if (heard == link->is_up)
 		return;
 	link->is_up = heard;
 	sim_trace(sim, node->index, "link-%s link=%u", heard ? "up" : "down", index);
-	hub_on_link_report(node->hub, node_clock(sim, node), index,
-			   heard ? LINK_REPORT_UP : LINK_REPORT_DOWN,
-			   heard ? rtt_us + prng_below(&sim->rng, rtt_us / 20 + 1) : 0, &sim->fx);
+	report.state = heard ? LINK_REPORT_UP : LINK_REPORT_DOWN;
+	report.rtt_us = heard ? rtt_us + prng_below(&sim->rng, rtt_us / 20 + 1) : 0;
+	hub_on_link_report(node->hub, node_clock(sim, node), index, &report, &sim->fx);
 	node_run_effects(sim, node);
 }
 

@@ -65,7 +65,7 @@ static void fill_settings(const struct sim *sim, struct sim_node *node, struct h
 		.beacon_interval_min_ms = 250,
 		.beacon_interval_max_ms = 8000,
 		.rekey_after_ms = sim->options.has_rekey ? 25000 : 3600000,
-		.session_idle_ms = 15000,
+		.session_idle_ms = 40000, /* a session may outlive its key */
 		.has_datapath = true,
 		.seed = sim->options.seed ^ (uint64_t)node->index << 32 ^ node->life,
 	};

@@ -82,17 +82,26 @@ static void idle_hubs_are_quiet(void **state)
 	assert_true(hub_counters(f->h[0].hub)->messages_out - persists <= 4); /* one digest */
 }
 
+/* The kernel of hub 0 speaks. */
+static void report_link(struct fixture *f, uint32_t link, enum link_report_state is,
+			uint32_t rtt_us, uint32_t frame_max)
+{
+	const struct link_report report = {is, rtt_us, frame_max};
+
+	hub_on_link_report(f->h[0].hub, f->now, link, &report, &f->fx);
+}
+
 static void kernel_down_report_removes_routes_at_once(void **state)
 {
 	struct fixture *f = *state;
 
-	hub_on_link_report(f->h[0].hub, f->now, 1, LINK_REPORT_DOWN, 0, &f->fx);
+	report_link(f, 1, LINK_REPORT_DOWN, 0, 0);
 	fixture_run(f, 0);
 	assert_int_equal(f->h[0].n_routes, 0);
 	assert_int_equal(reachable(f, 0), 1);
 	fixture_pass(f, S);
 	assert_int_equal(f->h[1].n_routes, 0); /* by the flooded record */
-	hub_on_link_report(f->h[0].hub, f->now, 1, LINK_REPORT_UP, 500, &f->fx);
+	report_link(f, 1, LINK_REPORT_UP, 500, 0);
 	fixture_run(f, 0);
 	fixture_pass(f, S);
 	assert_int_equal(f->h[1].n_routes, 1);
@@ -102,7 +111,7 @@ static void report_for_unknown_link_is_ignored(void **state)
 {
 	struct fixture *f = *state;
 
-	hub_on_link_report(f->h[0].hub, f->now, 99, LINK_REPORT_DOWN, 0, &f->fx);
+	report_link(f, 99, LINK_REPORT_DOWN, 0, 0);
 	assert_int_equal(f->fx.n, 0);
 	assert_int_equal(reachable(f, 0), 2);
 }

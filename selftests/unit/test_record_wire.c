@@ -39,7 +39,8 @@ static int setup(void **state)
 		.cert = f->cert,
 		.cert_len = sample_cert("example", SAMPLE_ROOT, SAMPLE_HUB, f->cert),
 		.n_links = 2,
-		.links = {{{{0x02, 0, 0, 0, 0, 1}}, 850}, {{{0x06, 0, 0, 0, 0, 2}}, 70000}},
+		.links = {{{{0x02, 0, 0, 0, 0, 1}}, 850, 1452},
+			  {{{0x06, 0, 0, 0, 0, 2}}, 70000, 0}},
 	};
 	encode(f);
 	*state = f;
@@ -93,8 +94,8 @@ static void largest_record_fits(void **state)
 	memset(f->record.name, 'n', RECORD_NAME_MAX);
 	f->record.n_links = RECORD_LINKS_MAX;
 	for (size_t i = 0; i < RECORD_LINKS_MAX; i++)
-		f->record.links[i] =
-			(struct record_link){{{0x02, 0, 0, 0, 1, (uint8_t)i}}, UINT32_MAX};
+		f->record.links[i] = (struct record_link){
+			{{0x02, 0, 0, 0, 1, (uint8_t)i}}, UINT32_MAX, UINT32_MAX};
 	encode(f);
 	assert_int_equal(record_decode(f->buf, (size_t)f->len, &back), 0);
 	assert_int_equal(back.n_links, RECORD_LINKS_MAX);
@@ -158,6 +159,8 @@ enum fault {
 	FAULT_LINKS_TWICE,
 	FAULT_LINK_TO_SELF,
 	FAULT_LINK_EXTRA,
+	FAULT_LINK_SHORT,
+	FAULT_FRAME_WIDE,
 	FAULT_NAME_CONTROL,
 	FAULT_NAME_NOT_UTF8,
 	FAULT_NAME_LONG,
@@ -195,16 +198,19 @@ static void write_links(struct dcbor_writer *w, enum fault fault)
 	if (fault == FAULT_LINK_TO_SELF)
 		first.b[5] = 0;
 	dcbor_write_array(w, 2);
-	dcbor_write_array(w, fault == FAULT_LINK_EXTRA ? 3 : 2);
+	dcbor_write_array(w, 3 + (fault == FAULT_LINK_EXTRA) - (fault == FAULT_LINK_SHORT));
 	dcbor_write_bytes(w, first.b, HUB_ID_LEN);
 	dcbor_write_uint(w, fault == FAULT_COST_ZERO   ? 0
 			    : fault == FAULT_COST_WIDE ? UINT64_C(1) << 32
 						       : 1);
+	if (fault != FAULT_LINK_SHORT)
+		dcbor_write_uint(w, fault == FAULT_FRAME_WIDE ? UINT64_C(1) << 32 : 1452);
 	if (fault == FAULT_LINK_EXTRA)
 		dcbor_write_uint(w, 1);
-	dcbor_write_array(w, 2);
+	dcbor_write_array(w, 3);
 	dcbor_write_bytes(w, second.b, HUB_ID_LEN);
 	dcbor_write_uint(w, 1);
+	dcbor_write_uint(w, 0);
 }
 
 static size_t write_record(enum fault fault, uint8_t *buf, size_t size)

@@ -22,7 +22,7 @@ static struct hub_id id_of(int i)
 /* A graph as a cost matrix, 0 = no edge; hub 0 is ourselves. */
 struct net {
 	int n;
-	uint32_t cost[N_MAX][N_MAX];
+	uint32_t cost[N_MAX][N_MAX], frame_max[N_MAX][N_MAX];
 	struct lsdb db;
 	struct route_link links[N_MAX];
 	size_t n_links;
@@ -64,13 +64,13 @@ static void compute_as(int me)
 
 		for (int j = 0; j < net.n; j++) {
 			if (net.cost[i][j])
-				r.links[r.n_links++] =
-					(struct record_link){id_of(j), net.cost[i][j]};
+				r.links[r.n_links++] = (struct record_link){
+					id_of(j), net.cost[i][j], net.frame_max[i][j]};
 		}
 		lsdb_put(&net.db, 1, &r, (const uint8_t *)"", 0, &changed);
 		if (net.cost[me][i])
-			net.links[net.n_links++] =
-				(struct route_link){i + 100, id_of(i), net.cost[me][i]};
+			net.links[net.n_links++] = (struct route_link){
+				i + 100, id_of(i), net.cost[me][i], net.frame_max[me][i]};
 	}
 	routes_compute(&net.db, &self, net.links, net.n_links, &net.routes);
 }
@@ -154,7 +154,7 @@ static void parallel_link_is_backup_of_its_cheaper_twin(void **state)
 
 	edge(0, 1, 10);
 	compute_as(0);
-	net.links[net.n_links++] = (struct route_link){200, id_of(1), 50};
+	net.links[net.n_links++] = (struct route_link){200, id_of(1), 50, 0};
 	routes_fini(&net.routes);
 	routes_compute(&net.db, &self, net.links, net.n_links, &net.routes);
 	assert_int_equal(route_to(1)->n_via, 1);
@@ -174,6 +174,61 @@ static void own_dead_link_is_left_at_once(void **state)
 	routes_compute(&net.db, &self, &net.links[1], 1, &net.routes); /* records unchanged */
 	assert_int_equal(route_to(1)->via[0], 102);
 	assert_int_equal(route_to(1)->hops, 2);
+}
+
+/* What fits from @a to @b; the other direction is its own. */
+static void width(int a, int b, uint32_t frame_max)
+{
+	net.frame_max[a][b] = frame_max;
+}
+
+static void narrowest_link_of_the_way_decides(void **state)
+{
+	edge(0, 1, 10);
+	edge(1, 2, 10);
+	edge(2, 3, 10);
+	width(0, 1, 9000);
+	width(1, 2, 1400);
+	width(2, 1, 1352); /* the way back */
+	width(2, 3, 1500);
+	compute_as(0);
+	assert_int_equal(route_to(1)->frame_max, 9000);
+	assert_int_equal(route_to(2)->frame_max, 1400);
+	assert_int_equal(route_to(3)->frame_max, 1400);
+	compute_as(3);
+	assert_int_equal(route_to(0)->frame_max, 1352);
+}
+
+static void every_equal_way_and_the_backup_count(void **state)
+{
+	edge(0, 1, 10);
+	edge(0, 2, 10);
+	edge(1, 3, 10);
+	edge(2, 3, 10);
+	width(0, 1, 9000);
+	width(1, 3, 9000);
+	width(0, 2, 9000);
+	width(2, 3, 1400);
+	compute_as(0);
+	assert_int_equal(route_to(3)->n_via, 2);
+	assert_int_equal(route_to(3)->frame_max, 1400);
+	edge(0, 2, 15); /* now it is the backup */
+	compute_as(0);
+	assert_int_equal(route_to(3)->n_via, 1);
+	assert_int_equal(route_to(3)->backup, 102);
+	assert_int_equal(route_to(3)->frame_max, 1400);
+}
+
+static void unknown_width_decides_nothing(void **state)
+{
+	edge(0, 1, 10);
+	edge(1, 2, 10);
+	compute_as(0);
+	assert_int_equal(route_to(2)->frame_max, 0);
+	width(1, 2, 1500);
+	compute_as(0);
+	assert_int_equal(route_to(1)->frame_max, 0);
+	assert_int_equal(route_to(2)->frame_max, 1500);
 }
 
 static void equal_sets_compare_equal(void **state)
@@ -243,6 +298,9 @@ int main(void)
 		T(neighbour_that_would_send_it_back_is_no_backup),
 		T(parallel_link_is_backup_of_its_cheaper_twin),
 		T(own_dead_link_is_left_at_once),
+		T(narrowest_link_of_the_way_decides),
+		T(every_equal_way_and_the_backup_count),
+		T(unknown_width_decides_nothing),
 		T(equal_sets_compare_equal),
 		T(random_graphs_are_shortest_with_loop_free_backups),
 	};

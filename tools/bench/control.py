@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 
-from hubs import make, remove
 from rows import Rows
-from lib.mesh import insert_module, wait_for
+from systems import hm, wait_for
+from lib.daemon import DaemonMesh
 from lib.netlink import inside
 
 ROUNDS = 5
@@ -64,8 +64,10 @@ def main():
     parser.add_argument("--module", required=True)
     parser.add_argument("--json")
     args = parser.parse_args()
-    insert_module(args.module)
-    hubs = make("ab", [("a", "b")])
+    hm.insert_module(args.module)
+    mesh = DaemonMesh("ab", ["ab"], start=False)
+    mesh.up()
+    hubs = mesh.hubs
     times, rows = [], Rows("control")
 
     def row(test, value, unit):
@@ -98,7 +100,7 @@ def main():
         row("rss", max(h.rss_kib() for h in hubs.values()) / 1024, "MiB")
         row("idle-cpu", max(h.cpu_s() - cpu[n] for n, h in hubs.items()) / IDLE_S * 100, "%")
     finally:
-        remove(hubs)
+        mesh.down()
     rows.save(args.json)
     return 0
 

@@ -10,7 +10,7 @@ r"""The systems of the failover bench, each over a diamond of its own:
 A system is a context manager.  It offers: source and sink (namespaces of A and D), target
 (D's address), lines (for each relay the names (netns, device) of A's end, the relay's end
 towards A, and the relay's end towards D), is_whole() (both ways known, nothing left of the
-last fault), stop_daemon(relay) and start_daemon(relay), tell(since) (what it says of a fault).
+last fault), stop_daemon(relay) and start_daemon(relay), account(since) (what it says of a fault).
 """
 
 import json
@@ -22,9 +22,9 @@ import tempfile
 import threading
 import time
 
-import hubs
 from systems import batman_interface, enable_forwarding, hm, run, wireguard_interface, wireguard_keys
 from lib import uapi
+from lib.daemon import DaemonMesh
 from lib.netlink import Genl, as_dict, attr, mac, number, parse, u32
 
 A, R1, R2, D = 0, 1, 2, 3
@@ -77,7 +77,7 @@ class Watch:
         self.thread.join()
         self.sock.close()
 
-    def tell(self, since):
+    def account(self, since):
         """Links that went down after @since, as text."""
         return "".join(f"; kernel: link {index} down at {(at - since) * 1000:+.1f} ms"
                        for at, index, state in self.seen
@@ -120,7 +120,7 @@ class Veths:
     def stop(self):
         """End the system's processes."""
 
-    def tell(self, _since):
+    def account(self, _since):
         """What the system itself says of a fault."""
         return ""
 
@@ -253,8 +253,8 @@ class HubmeshKernel(hm.Mesh):
             self.watch = None
         super().down()
 
-    def tell(self, since):
-        return self.watch.tell(since)
+    def account(self, since):
+        return self.watch.account(since)
 
     def is_whole(self):
         return all(self[x].link_state(y) == uapi.HUBMESH_LINK_UP
@@ -267,30 +267,32 @@ class HubmeshKernel(hm.Mesh):
         """There is none."""
 
 
-class Hubmesh:
+class Hubmesh(DaemonMesh):
     """Four meshd's with their defaults."""
 
     NAMES = "abcd"
 
-    def __enter__(self):
-        self.hubs = hubs.make(self.NAMES, [(self.NAMES[x], self.NAMES[y]) for x, y in EDGES])
-        a, d = self.hubs["a"], self.hubs["d"]
-        self.source, self.sink = a.netns, d.netns
-        self.lines = [((a.netns, f"to-{r}"), (self.hubs[r].netns, "to-a"),
-                       (self.hubs[r].netns, "to-d")) for r in "bc"]
-        for hub in self.hubs.values():
-            hub.start()
-        own = hm.wait_for("d knows its address", d.address, 60, 0.1)
-        self.target, self.far = own["ula"], mac(own["id"])
+    def __init__(self):
+        super().__init__(self.NAMES, [(self.NAMES[x], self.NAMES[y]) for x, y in EDGES])
+        self.watch = None
+        self.source, self.sink = self["a"].netns, self["d"].netns
+        self.lines = [((self.source, f"to-{r}"), (self[r].netns, "to-a"), (self[r].netns, "to-d"))
+                      for r in (self.NAMES[R1], self.NAMES[R2])]
+
+    def start(self):
+        super().start()
+        hm.wait_for("d knows its address", lambda: self["d"].hub("d"), 60, 0.1)
+        self.target, self.far = self["d"].ula, mac(self["d"].id)
         self.watch = Watch(self.source)
-        return self
 
-    def __exit__(self, *exc):
-        self.watch.close()
-        hubs.remove(self.hubs)
+    def down(self):
+        if self.watch:
+            self.watch.close()
+            self.watch = None
+        super().down()
 
-    def tell(self, since):
-        return self.watch.tell(since)
+    def account(self, since):
+        return self.watch.account(since)
 
     def is_whole(self):
         """All lines are up, and A's kernel holds two ways to D."""
@@ -298,7 +300,7 @@ class Hubmesh:
                 Tables(self.source).ways(self.far) >= 2)
 
     def stop_daemon(self, relay):
-        self.hubs[self.NAMES[relay]].kill()
+        self[self.NAMES[relay]].kill()
 
     def start_daemon(self, relay):
-        self.hubs[self.NAMES[relay]].start()
+        self[self.NAMES[relay]].start()

@@ -136,7 +136,7 @@ class Trial:
         gap, began, lost = longest_gap(self.arrivals, cut)
         print(f"#   {self.name} {test}: {gap * 1000:.1f} ms from {(began - cut) * 1000:+.1f} ms on, "
               f"{lost} lost; breaking took {(broken - cut) * 1000:.1f} ms, undisturbed "
-              f"{floor * 1000:.1f} ms{self.system.tell(cut)}", flush=True)
+              f"{floor * 1000:.1f} ms{self.system.account(cut)}", flush=True)
         line.repair(test)
         return gap * 1000, lost, floor * 1000
 

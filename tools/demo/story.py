@@ -13,21 +13,17 @@ Runs inside the VM (tools/demo/run starts it).
 import argparse
 import contextlib
 import hashlib
-import ipaddress
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "selftests", "kernel"))
-from lib import frame, uapi  # noqa: E402
-from lib.mesh import insert_module, material, run, wait_for  # noqa: E402
-from lib.netlink import inside, mac  # noqa: E402
+from lib.daemon import DaemonMesh, MESHCTL, forge_frames, silent  # noqa: E402
+from lib.mesh import insert_module, wait_for  # noqa: E402
 
 HUBS = "abcde"
 EDGES = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "a"), ("b", "d")]
@@ -35,7 +31,6 @@ SLOW = ("e", "a")
 CHORD = ("b", "d")
 FILE_BYTES = 50 * 1000 * 1000
 WORK = "/tmp/hubmesh-demo"
-MESHD, MESHCTL = os.path.join(TOP, "build/meshd"), os.path.join(TOP, "build/meshctl")
 MARKER = b"THE-PATIENT-IN-ROOM-9-IS-ALLERGIC"
 
 START = time.monotonic()
@@ -84,104 +79,11 @@ class Story:
             self.show(f"{name:{width}}  {value}")
 
 
-class DemoHub:
-    """One hub: namespace, state directory, meshd."""
-
-    def __init__(self, name, ca, mesh="demo"):
-        self.name, self.ca, self.mesh = name, ca, mesh
-        self.netns, self.dir = f"hub-{name}", f"{WORK}/{name}"
-        self.socket = f"{self.dir}/meshd.sock"
-        self.process = None
-
-    def issue(self):
-        out = run([MESHCTL, "ca", "issue", "--dir", self.ca, "--hub", self.name, "--out",
-                   f"{self.dir}/state"])
-        self.id = re.search(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", out).group(0)
-        with open(f"{self.dir}/meshd.yaml", "w", encoding="utf-8") as conf:
-            conf.write(f"mesh: {self.mesh}\nname: {self.name}\nstate: {self.dir}/state\n"
-                       f"socket: {self.socket}\nunderlay:\n  include: [\"to-*\"]\n"
-                       f"ipv4:\n  pool: 10.77.0.0/24\n")
-
-    def start(self):
-        self.log = open(f"{self.dir}/log", "ab")
-        self.process = subprocess.Popen(
-            ["ip", "netns", "exec", self.netns, MESHD, "-c", f"{self.dir}/meshd.yaml"],
-            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        self.started = time.monotonic()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-    def run(self, command, **kw):
-        words = command.split() if isinstance(command, str) else command
-        return run(["ip", "netns", "exec", self.netns] + words, **kw)
-
-    def popen(self, command, **kw):
-        return subprocess.Popen(["ip", "netns", "exec", self.netns] + command, **kw)
-
-    def ctl(self, *words, **kw):
-        return self.run([MESHCTL, "-s", self.socket, *words], **kw)
-
-    def json(self, *words):
-        done = subprocess.run([MESHCTL, "-s", self.socket, "-o", "json", *words], text=True,
-                              capture_output=True, timeout=20)
-        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else {}
-
-    def hubs(self):
-        return self.json("hubs").get("hubs", [])
-
-    def sees(self, n):
-        return sum(1 for h in self.hubs() if h.get("is_reachable")) >= n
-
-    def address(self):
-        own = [h for h in self.hubs() if h.get("is_self")]
-        return own[0] if own else None
-
-    def rss_kib(self):
-        """Of meshd itself, not of the ip that started it (it has exec'd)."""
-        status = open(f"/proc/{self.process.pid}/status").read()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
-
-    def cpu_s(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def veth(x, y):
-    return f"to-{y}"
-
-
-def wire(hubs, x, y, number):
-    nx, ny = hubs[x].netns, hubs[y].netns
-    run(f"ip -n {nx} link add {veth(x, y)} type veth peer name {veth(y, x)} netns {ny}")
-    for ns, dev, host in ((nx, veth(x, y), 1), (ny, veth(y, x), 2)):
-        run(f"ip -n {ns} addr add 192.168.{number}.{host}/24 dev {dev}")
-        run(f"ip -n {ns} link set {dev} up")
-
-
-def build(story, hubs):
+def build(story, mesh):
     with story.step("Five hubs in a ring with a chord, identities from one root"):
-        shutil.rmtree(WORK, ignore_errors=True)
-        os.makedirs(WORK, mode=0o700)
-        run([MESHCTL, "ca", "init", "--mesh", "demo", "--dir", f"{WORK}/ca"])
-        for hub in hubs.values():
-            os.makedirs(hub.dir, mode=0o700)
-            run(f"ip netns add {hub.netns}")
-            run(f"ip -n {hub.netns} link set lo up")
-            hub.issue()
-        for number, (x, y) in enumerate(EDGES, 1):
-            wire(hubs, x, y, number)
+        mesh.up()
         for x, y in (SLOW, SLOW[::-1]):
-            hubs[x].run(f"tc qdisc add dev {veth(x, y)} root netem delay 30ms")
+            mesh[x].run(f"tc qdisc add dev to-{y} root netem delay 30ms")
         story.show("a ----- b\n|       | \\\n| slow  |  c      each line its own subnet, no IP routing\n"
                    "|       | /\ne ----- d")
 
@@ -201,17 +103,12 @@ def discover(story, hubs):
         wait_for("every hub reaches all five", whole, 60, 0.2)
         story.fact("all five hubs reach each other after", f"{time.monotonic() - begin:.1f} s")
         far = {h["name"]: h for h in hubs["a"].hubs()}
-        wait_for("a's route to e leaves the slow radio", lambda: path_names(hubs["a"], "e")
+        wait_for("a's route to e leaves the slow radio", lambda: hubs["a"].path("e")
                  in (["a", "b", "d", "e"], ["a", "b", "c", "d", "e"]), 60, 0.3)
         for words in (["hubs"], ["links"], ["routes"], ["path", "e"]):
             story.say(f"$ meshctl {' '.join(words)}     (on hub a)")
             story.show(hubs["a"].ctl(*words))
         return far
-
-
-def path_names(hub, to):
-    found = hub.json("path", to).get("path", [])
-    return [h["name"] for h in found]
 
 
 def ping(story, hubs, far):
@@ -222,7 +119,7 @@ def ping(story, hubs, far):
         story.show(hubs["a"].ctl("ping", "e", "-c", "3", "-i", "0.2"))
         rtt = re.search(r"= [\d.]+/([\d.]+)/", out)
         story.fact("ping a to e, two relays, average", f"{rtt.group(1)} ms")
-        story.fact("path", " - ".join(path_names(hubs["a"], "e")))
+        story.fact("path", " - ".join(hubs["a"].path("e")))
 
 
 @contextlib.contextmanager
@@ -323,22 +220,21 @@ def cut(story, hubs, far):
         with web_server_again(hubs["e"], address):
             client = fetch(hubs["a"], f"http://[{address}]/image", f"{WORK}/fetched2")
             time.sleep(2.0)
-            for x, y in (CHORD, CHORD[::-1]):
-                hubs[x].run(f"tc qdisc add dev {veth(x, y)} root netem loss 100%")
-            story.say("every packet on b-d is lost from now on, silently")
-            rows = pinger.stdout.read().splitlines()
-            pinger.wait()
-            out, _ = client.communicate()
+            x, y = (hubs[n] for n in CHORD)
+            with silent((x, y), (y, x)):
+                story.say("every packet on b-d is lost from now on, silently")
+                rows = pinger.stdout.read().splitlines()
+                pinger.wait()
+                out, _ = client.communicate()
+                path = hubs["a"].path("e")
         stamps = [float(m.group(1)) for m in (re.match(r"\[([\d.]+)\].*bytes from", r) for r in rows) if m]
         gap = max(b - a for a, b in zip(stamps, stamps[1:]))
         if sha256(f"{WORK}/fetched2") != sha256(f"{WORK}/fetched"):
             raise AssertionError("the file fetched across the cut differs")
         story.fact("longest gap in a 10 ms ping across a silent cut", f"{gap * 1000:.0f} ms")
-        story.fact("path after the cut", " - ".join(path_names(hubs["a"], "e")))
+        story.fact("path after the cut", " - ".join(path))
         if gap > 5:
             raise AssertionError("the gap is longer than 5 s")
-        for x, y in (CHORD, CHORD[::-1]):
-            hubs[x].run(f"tc qdisc del dev {veth(x, y)} root")
 
 
 @contextlib.contextmanager
@@ -353,52 +249,33 @@ def web_server_again(hub, address):
         server.wait()
 
 
-def refused_count(hub):
-    return hub.json("stats").get("transport", {}).get("certificates_refused", 0)
-
-
-def intruder(story, hubs):
+def intruder(story, mesh):
     with story.step("A hub with a certificate from another root, and forged frames"):
-        run([MESHCTL, "ca", "init", "--mesh", "demo", "--dir", f"{WORK}/ca-x"])
-        rogue = DemoHub("x", f"{WORK}/ca-x")
-        os.makedirs(rogue.dir, mode=0o700)
-        run(f"ip netns add {rogue.netns}")
-        run(f"ip -n {rogue.netns} link set lo up")
-        rogue.issue()
-        wire({**hubs, "x": rogue}, "x", "c", 9)
-        before = refused_count(hubs["c"]) + refused_count(rogue)
-        rogue.start()
+        mesh.new_authority(f"{WORK}/other/ca")
+        rogue, target = mesh.hub("x", f"{WORK}/other/ca"), mesh["c"]
+        before = target.refused()
         try:
-            wait_for("the handshake is refused", lambda: refused_count(hubs["c"])
-                     + refused_count(rogue) > before, 30, 0.2)
-            forge_frames(rogue, hubs["c"])
-            drops = wait_for("forged frames are counted", lambda: forged_drops(hubs["c"]), 10)
-            if any(h["id"] == rogue.id for h in hubs["c"].hubs()):
+            rogue.create()
+            at = mesh.wire(rogue, target)
+            rogue.start()
+            wait_for("the handshake is refused", lambda: target.refused() + rogue.refused() > before,
+                     30, 0.2)
+            forge_frames(rogue, target, at, 50)
+            drops = wait_for("forged frames are counted", lambda: forged_drops(target), 10)
+            if target.hub("x"):
                 raise AssertionError("the intruder is listed as a hub")
+            refused = target.refused() + rogue.refused() - before
         finally:
-            rogue.stop()
-            run(f"ip netns del {rogue.netns}")
-        story.show(hubs["c"].ctl("stats"))
-        story.fact("handshakes with the intruder refused", refused_count(hubs["c"]) - before)
+            rogue.destroy()
+        story.show(target.ctl("stats"))
+        story.fact("handshakes with the intruder refused", refused)
         story.fact("forged frames dropped and counted", ", ".join(f"{n} {v}" for n, v in drops.items()))
 
 
-def forge_frames(rogue, target):
-    """Frames that look right but carry tags made with a guessed key."""
-    guess = frame.Material(material("guess"))
-    with inside(rogue.netns):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for i in range(1, 51):
-        header = frame.Header(link_index=i % 4, hop_seq=i, counter=i, dst=mac(target.id), src=mac(rogue.id))
-        sock.sendto(frame.seal(header, guess, guess, bytes(64)), ("192.168.9.2", uapi.HM_PORT_DATA))
-    sock.close()
-
-
 def forged_drops(hub):
-    drops = {d["reason"]: d["frames"] for d in hub.json("stats")["datapath"]["drops"]}
+    drops = hub.drops()
     names = ("rx-hop-tag", "rx-link-unknown")
-    found = {n: drops[n] for n in names}
-    return found if all(found.values()) else None
+    return {n: drops[n] for n in names} if all(n in drops for n in names) else None
 
 
 def restart(story, hubs):
@@ -408,12 +285,8 @@ def restart(story, hubs):
         hubs["d"].start()
         wait_for("d reaches all five again", lambda: hubs["d"].sees(5), 60, 0.2)
         wait_for("a reaches d again", lambda: "1 received" in hubs["a"].run(
-            f"ping -6 -c 1 -W 1 {ula_of(hubs['a'], 'd')}", check=False), 60, 0.1)
+            f"ping -6 -c 1 -W 1 {hubs['d'].ula}", check=False), 60, 0.1)
         story.fact("killed hub rejoined and answers after", f"{time.monotonic() - begin:.1f} s")
-
-
-def ula_of(hub, name):
-    return next(h["ula"] for h in hub.hubs() if h["name"] == name)
 
 
 def footprint(story, hubs):
@@ -434,26 +307,26 @@ def main():
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     story = Story(args.tap)
-    hubs = {name: DemoHub(name, f"{WORK}/ca") for name in HUBS}
+    mesh = DaemonMesh(HUBS, EDGES, work=WORK, start=False)
+    hubs = mesh.hubs
     status = 0
     try:
         insert_module(args.module)
-        build(story, hubs)
+        build(story, mesh)
         far = discover(story, hubs)
         ping(story, hubs, far)
         transfer(story, hubs, far)
         throughput(story, hubs, far)
         cut(story, hubs, far)
-        intruder(story, hubs)
+        intruder(story, mesh)
         restart(story, hubs)
         footprint(story, hubs)
         story.summary()
     except Exception:
         status = 1
         for hub in hubs.values():
-            with contextlib.suppress(OSError):
-                story.say(f"last words of hub {hub.name}:")
-                story.show("\n".join(open(f"{hub.dir}/log", errors="replace").read().splitlines()[-12:]))
+            story.say(f"last words of hub {hub.name}:")
+            story.show("\n".join(hub.log().splitlines()[-12:]))
         if not args.tap:
             raise
     finally:

@@ -223,8 +223,8 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca issue --dir DIR --hub NAME --out STATEDIR "
 				    "[--days N] [--pubkey FILE]",
-				    options.mesh ? "ca issue takes the mesh from the authority" :
-						   "ca issue needs --dir, --hub and --out");
+				    options.mesh ? "ca issue takes the mesh from the authority"
+						 : "ca issue needs --dir, --hub and --out");
 	request = (struct ca_request){
 		.dir = options.dir,
 		.hub = options.hub,

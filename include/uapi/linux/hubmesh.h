@@ -31,6 +31,7 @@
  *         HUBMESH_A_NEXTHOP_WEIGHT    u8
  *       HUBMESH_A_ROUTE_BACKUP      nest, at most one
  *         HUBMESH_A_NEXTHOP_LINK      u32
+ *       HUBMESH_A_ROUTE_FRAME_MAX   u32
  *   HUBMESH_A_FDB      nest         FDB_NEW/DEL/GET/FLUSH, events
  *     HUBMESH_A_FDB_*
  *   HUBMESH_A_EVENT    u32          enum hubmesh_event, in notifications
@@ -174,6 +175,10 @@ enum hubmesh_device_attr {
  * @HUBMESH_A_LINK_RX_PHASES: u8, bit mask of live receive phases (read only)
  * @HUBMESH_A_LINK_LOST: u64, frames missing in hop sequences (read only)
  * @HUBMESH_A_LINK_PAD: empty, may stand before a u64 to align it
+ * @HUBMESH_A_LINK_FRAME_MAX: u32, longest frame that gets through, 0 not known
+ *	yet; a change is told by HUBMESH_EVENT_LINK (read only)
+ * @HUBMESH_A_LINK_REMOTE_LLADDR: binary(6), Ethernet address of the other end on the
+ *	segment of LINK_OIF, instead of REMOTE4 or REMOTE6: frames ride on Ethernet
  * @__HUBMESH_A_LINK_MAX: one above the last attribute
  */
 enum hubmesh_link_attr {
@@ -198,6 +203,8 @@ enum hubmesh_link_attr {
 	HUBMESH_A_LINK_RX_PHASES,
 	HUBMESH_A_LINK_LOST,
 	HUBMESH_A_LINK_PAD,
+	HUBMESH_A_LINK_FRAME_MAX,
+	HUBMESH_A_LINK_REMOTE_LLADDR,
 	__HUBMESH_A_LINK_MAX,
 };
 #define HUBMESH_A_LINK_MAX (__HUBMESH_A_LINK_MAX - 1)
@@ -300,6 +307,7 @@ enum hubmesh_route_attr {
 	HUBMESH_A_ROUTE_HUB,
 	HUBMESH_A_ROUTE_NEXTHOP,
 	HUBMESH_A_ROUTE_BACKUP,
+	HUBMESH_A_ROUTE_FRAME_MAX,
 	__HUBMESH_A_ROUTE_MAX,
 };
 #define HUBMESH_A_ROUTE_MAX (__HUBMESH_A_ROUTE_MAX - 1)
@@ -424,7 +432,9 @@ enum hubmesh_event {
  */
 enum hubmesh_drop {
 	HUBMESH_DROP_UNSPEC,
+	/* clang-format off */
 	HUBMESH_DROP_REASONS(HUBMESH_DROP_ENUM)
+	/* clang-format on */
 	__HUBMESH_DROP_MAX,
 };
 #define HUBMESH_DROP_MAX (__HUBMESH_DROP_MAX - 1)

@@ -6,6 +6,8 @@ import sys
 import time
 import traceback
 
+from .pace import scaled
+
 TEST_SECONDS_MAX = 90
 
 
@@ -33,6 +35,24 @@ def quick(test):
     return test
 
 
+def leaps(test):
+    """Mark a test that waits for minutes: only for `run.py --leap`, where waiting costs nothing."""
+    test.leaps = True
+    return test
+
+
+def takes(seconds):
+    """Mark a test that may run longer than TEST_SECONDS_MAX."""
+    def mark(test):
+        test.seconds = seconds
+        return test
+    return mark
+
+
+def seconds_of(test):
+    return getattr(test, "seconds", TEST_SECONDS_MAX)
+
+
 def tests_of(module):
     """The functions test_* of a module, in the order they were written."""
     return [f for name, f in vars(module).items()
@@ -40,7 +60,7 @@ def tests_of(module):
 
 
 def _overdue(*_):
-    raise Overdue(f"no end after {TEST_SECONDS_MAX} s")
+    raise Overdue("no end within its time limit")
 
 
 def tell_failure():
@@ -70,11 +90,11 @@ class Report:
         for row in text.rstrip().splitlines():
             print(f"# {row}", flush=True)
 
-    def run(self, name, test):
-        """Call @test and report how it went."""
+    def run(self, name, test, seconds=TEST_SECONDS_MAX):
+        """Call @test, for @seconds at most, and report how it went."""
         start = time.monotonic()
         signal.signal(signal.SIGALRM, _overdue)
-        signal.alarm(TEST_SECONDS_MAX)
+        signal.alarm(round(scaled(seconds)))
         try:
             test()
             signal.alarm(0)
@@ -94,5 +114,5 @@ def run_file(module, names=()):
     tests = [t for t in tests_of(module) if not names or t.__name__ in names]
     report = Report(len(tests))
     for test in tests:
-        report.run(test.__name__, test)
+        report.run(test.__name__, test, seconds_of(test))
     return 1 if report.failed or not tests else 0

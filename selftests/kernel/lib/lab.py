@@ -20,6 +20,7 @@ from . import frame, uapi
 from .mesh import (CHACHA, Hub, hub_ref, join_namespaces, link_ref, material, netns_add,
                    netns_del, run, wait_for)
 from .netlink import inside, u16
+from .pace import scaled
 
 MARK = 0x88B5
 UDP_SEGMENT, UDP_GRO = 103, 104
@@ -74,9 +75,10 @@ class Peer(Hub):
         """A HOP frame: sealed with the link's own key."""
         return self.build(inner, key=self.link_tx, type=uapi.HM_TYPE_HOP, **fields)
 
-    def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, plain=None, **fields):
+    def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, padded_seq=0,
+                    plain=None, **fields):
         if plain is None:
-            plain = struct.pack(">5Q", seq, tx_ns, echo_seq, echo_ns, held_ns)
+            plain = struct.pack(">6Q", seq, tx_ns, echo_seq, echo_ns, held_ns, padded_seq)
         return self.build(plain=plain, key=self.link_tx, type=uapi.HM_TYPE_PROBE, **fields)
 
     def inner(self, text=b"marker", dst=None, src=None, kind=MARK):
@@ -93,7 +95,7 @@ class Peer(Hub):
 
     def receive(self, seconds=3.0):
         """Next datagram hub 1 sent to this peer, or None."""
-        if not select.select([self.sock], [], [], seconds)[0]:
+        if not select.select([self.sock], [], [], scaled(seconds))[0]:
             return None
         return self.sock.recv(1 << 16)
 
@@ -194,7 +196,7 @@ class Lab:
 
     def delivered(self, seconds=3.0):
         """Next inner test frame that came out of hub 1's interface, or None."""
-        while select.select([self.tap], [], [], seconds)[0]:
+        while select.select([self.tap], [], [], scaled(seconds))[0]:
             try:
                 raw, where = self.tap.recvfrom(1 << 16)
             except OSError as error:

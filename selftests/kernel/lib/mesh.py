@@ -11,6 +11,7 @@ import time
 
 from . import uapi
 from .netlink import CLONE_NEWNET, Genl, attr, inside, libc, mac, number, parse, as_dict, u8, u16, u32, u64
+from .pace import scaled
 
 GCM = uapi.HUBMESH_CIPHER_AES_256_GCM
 CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
@@ -18,7 +19,7 @@ CHACHA = uapi.HUBMESH_CIPHER_CHACHA20_POLY1305
 
 # Seconds a command may take.  None where the clock leaps (scripts/vm --deterministic):
 # there scripts/vm ends a run that hangs.
-run_timeout_s = 60
+run_timeout_s = scaled(60)
 
 
 def run(command, check=True, timeout=0, **kw):
@@ -91,13 +92,13 @@ def insert_module(path):
 
 def wait_for(what, condition, seconds=10.0, step=0.02):
     """Wait until condition() is true and return its value; raise after the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + scaled(seconds)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s for: {what}")
+            raise TimeoutError(f"waited {scaled(seconds)} s for: {what}")
         time.sleep(step)
 
 
@@ -118,6 +119,7 @@ class Hub:
         self.ipv4 = f"10.77.0.{number_}"
         self.dev = mesh.ifname
         self.genl = None
+        self.quiet = False
 
     def run(self, command, **kw):
         words = command.split() if isinstance(command, str) else command
@@ -129,6 +131,7 @@ class Hub:
 
     def create(self, mtu=None, quiet=False):
         """@quiet: no IPv6, so that the interface sends nothing of its own."""
+        self.quiet = quiet
         netns_add(self.netns)
         conf = "ipv6__conf__default__"
         set_sysctl(self.netns, **{conf + "accept_dad": 0, conf + "accept_ra": 0,
@@ -155,13 +158,17 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_DEV_SET, attr(uapi.HUBMESH_A_DEVICE, list(fields)))
 
     def link_new(self, index, peer, remote, remote_index, port=None, oif=0, probe_ms=0, misses=3):
+        """@remote: IPv4, IPv6 or Ethernet address; the last needs @oif."""
         import ipaddress
-        address = ipaddress.ip_address(remote)
-        kind = uapi.HUBMESH_A_LINK_REMOTE4 if address.version == 4 else uapi.HUBMESH_A_LINK_REMOTE6
+        if remote.count(":") == 5 and "::" not in remote and len(remote) == 17:
+            where = attr(uapi.HUBMESH_A_LINK_REMOTE_LLADDR, mac(remote))
+        else:
+            address = ipaddress.ip_address(remote)
+            where = attr(uapi.HUBMESH_A_LINK_REMOTE4 if address.version == 4 else
+                         uapi.HUBMESH_A_LINK_REMOTE6, address.packed)
         fields = [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index)),
                   attr(uapi.HUBMESH_A_LINK_PEER, peer.id),
-                  attr(uapi.HUBMESH_A_LINK_REMOTE_INDEX, u32(remote_index)),
-                  attr(kind, address.packed),
+                  attr(uapi.HUBMESH_A_LINK_REMOTE_INDEX, u32(remote_index)), where,
                   attr(uapi.HUBMESH_A_LINK_REMOTE_PORT, u16(port or uapi.HM_PORT_DATA)),
                   attr(uapi.HUBMESH_A_LINK_PROBE_MS, u32(probe_ms)),
                   attr(uapi.HUBMESH_A_LINK_PROBE_MISSES, u32(misses))]
@@ -179,7 +186,8 @@ class Hub:
         """Permanent neighbour entries: tests need no address resolution unless they want it."""
         ip_batch(self.netns, [f"neigh replace {address} lladdr {other.id_text} dev {self.dev} "
                               "nud permanent" for other in others
-                              for address in (other.ula, other.ipv4)])
+                              for address in ((other.ipv4,) if self.quiet else
+                                              (other.ula, other.ipv4))])
 
     def hub_del(self, other):
         self.request(uapi.HUBMESH_CMD_HUB_DEL, hub_ref(other.id))
@@ -198,7 +206,7 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_KEY_DEL, owner,
                      attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
 
-    def routes(self, routes, generation):
+    def routes(self, routes, generation, frame_max=0):
         """routes: {hub: link index, or (via list, backup)}; one whole transaction."""
         nests = []
         for other, how in routes.items():
@@ -210,6 +218,8 @@ class Hub:
             if backup:
                 body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
                                  [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+            if frame_max:
+                body.append(attr(uapi.HUBMESH_A_ROUTE_FRAME_MAX, u32(frame_max)))
             nests.append(attr(uapi.HUBMESH_A_ROUTES_ROUTE, body))
         flags = uapi.HUBMESH_ROUTES_F_BEGIN | uapi.HUBMESH_ROUTES_F_COMMIT
         self.request(uapi.HUBMESH_CMD_ROUTE_REPLACE, attr(uapi.HUBMESH_A_ROUTES, [
@@ -256,6 +266,12 @@ class Hub:
         return number(self.links()[index][uapi.HUBMESH_A_LINK_STATE])
 
 
+def device(netns, name):
+    """What `ip link` knows of an interface."""
+    import json
+    return json.loads(run(f"ip -n {netns} -j link show {name}"))[0]
+
+
 def link_ref(index):
     return attr(uapi.HUBMESH_A_LINK, [attr(uapi.HUBMESH_A_LINK_INDEX, u32(index))])
 
@@ -280,6 +296,8 @@ class Mesh:
 
     edges: list of (a, b) hub numbers.  Link index on hub a of the edge to b is b,
     and the other way round, so that tests can name links by their far end.
+
+    family: what links ride on: 4 or 6 (UDP), or "ether"
     """
 
     def __init__(self, n, edges, prefix="hm", ifname="mesh0", underlay_mtu=1600, mesh_mtu=None,
@@ -308,7 +326,7 @@ class Mesh:
         """Underlay address of hub a on its edge to b."""
         lo, hi = sorted((a, b))
         last = 1 if a == lo else 2
-        if self.family == 4:
+        if self.family != 6:
             return f"10.{lo}.{hi}.{last}"
         return f"fd00:{lo:x}:{hi:x}::{last}"
 
@@ -346,7 +364,11 @@ class Mesh:
 
     def join(self, a, b):
         for x, y in ((a, b), (b, a)):
-            self.hubs[x].link_new(index=y, peer=self.hubs[y], remote=self.address(y, x),
+            remote, oif = self.address(y, x), 0
+            if self.family == "ether":
+                remote = device(self.hubs[y].netns, self.veth(y, x))["address"]
+                oif = device(self.hubs[x].netns, self.veth(x, y))["ifindex"]
+            self.hubs[x].link_new(index=y, peer=self.hubs[y], remote=remote, oif=oif,
                                   remote_index=x, probe_ms=self.probe_ms)
             self.link_key(x, y)
 

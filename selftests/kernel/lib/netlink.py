@@ -8,6 +8,8 @@ import os
 import socket
 import struct
 
+from .pace import scaled
+
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP = 1, 2, 4, 0x300
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -118,7 +120,7 @@ class Genl:
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         self.sock.bind((0, 0))
-        self.sock.settimeout(timeout)
+        self.sock.settimeout(scaled(timeout))
         self.seq = 0
         self.version = version
         self.family, self.groups = GENL_ID_CTRL, {}
@@ -189,3 +191,21 @@ class Genl:
         except (TimeoutError, socket.timeout, BlockingIOError):
             return None
         return data[16], as_dict(data[20:])
+
+
+class Rtnl(Genl):
+    """A socket for requests about links, for when no process may come between."""
+
+    NEWLINK, DELLINK = 16, 17
+
+    def __init__(self, netns=None, timeout=5.0):
+        with inside(netns):
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        self.sock.bind((0, 0))
+        self.sock.settimeout(scaled(timeout))
+        self.seq, self.family = 0, self.NEWLINK
+
+    def ask(self, kind, message, flags=0):
+        return self.collect(self.send_raw(message, NLM_F_REQUEST | NLM_F_ACK | flags, kind=kind))

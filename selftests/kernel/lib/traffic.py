@@ -12,6 +12,7 @@ import time
 
 from .mesh import wait_for
 from .netlink import inside
+from .pace import scaled
 
 
 SO_RCVBUFFORCE = 33
@@ -25,7 +26,7 @@ def udp_socket(netns, address, port=0, device=None):
     if device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
     sock.bind((address, port))
-    sock.settimeout(5)
+    sock.settimeout(scaled(5))
     return sock
 
 
@@ -42,7 +43,7 @@ def reaches(src, dst, source, target, text=b"hello", seconds=3.0):
     """One UDP datagram from @source in hub @src to @target in hub @dst; True if it came."""
     with closing_all(udp_socket(src.netns, source), udp_socket(dst.netns, target)) as (tx, rx):
         tx.sendto(text, rx.getsockname()[:2])
-        rx.settimeout(seconds)
+        rx.settimeout(scaled(seconds))
         try:
             got, sender = rx.recvfrom(65535)
         except TimeoutError:
@@ -94,11 +95,11 @@ def tcp_transfer(src, dst, target, size, seed=1, seconds=60):
     with closing_all(server, client):
         server.bind((target, 0))
         server.listen()
-        server.settimeout(seconds)
-        client.settimeout(seconds)
+        server.settimeout(scaled(seconds))
+        client.settimeout(scaled(seconds))
         client.connect(server.getsockname()[:2])
         conn, _ = server.accept()
-        conn.settimeout(seconds)
+        conn.settimeout(scaled(seconds))
         start, count = time.monotonic(), 0
         sender = threading.Thread(target=send, name="tcp sender")
         sender.start()
@@ -110,7 +111,7 @@ def tcp_transfer(src, dst, target, size, seed=1, seconds=60):
                 count += len(part)
                 got.update(part)
         took = time.monotonic() - start
-        sender.join(seconds)
+        sender.join(scaled(seconds))
     if failure:
         raise failure[0]
     if count != size or got.digest() != wanted.digest():
@@ -140,7 +141,7 @@ class Sender:
 
     def __exit__(self, *exc):
         self.stopping.set()
-        self.thread.join(10)
+        self.thread.join(scaled(10))
         self.sock.close()
 
 
@@ -193,13 +194,18 @@ class Stream:
     def __exit__(self, *exc):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(scaled(10))
         self.tx.close()
         self.rx.close()
 
     @property
     def lost(self):
         return sorted(set(range(self.sent)) - set(self.received))
+
+    def longest_gap(self, since):
+        """Longest time without an arrival from @since to the newest one."""
+        times = [since] + sorted(t for t in list(self.got_at.values()) if t > since)
+        return max(b - a for a, b in zip(times, times[1:]))
 
     def wait_progress(self, n=20, seconds=10):
         """Wait until @n datagrams sent from now on have arrived."""

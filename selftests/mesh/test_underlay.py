@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""An underlay that has link-local IPv6 addresses and nothing else.
+
+      a --------- b       one veth pair, no IPv4 address anywhere
+"""
+
+from lib.daemon import DaemonMesh
+from lib.ktap import expect, expect_equal
+from lib.mesh import set_sysctl, wait_for
+from lib.traffic import reaches
+
+
+def test_mesh_forms_over_link_local_addresses_alone():
+    """Twin: without them too the daemons run, find nobody, and begin when addresses come."""
+    with DaemonMesh("ab", underlay_ipv4=False, start=False, ipv4=None) as mesh:
+        a, b = mesh["a"], mesh["b"]
+        for hub in mesh:
+            set_sysctl(hub.netns, ipv6__conf__default__disable_ipv6=1)
+        mesh.wire(a, b)
+        for hub in mesh:
+            set_sysctl(hub.netns, ipv6__conf__default__disable_ipv6=0)
+        mesh.start()
+        wait_for("a sees itself", lambda: a.sees(1) and b.sees(1), 20, 0.2)
+        expect_equal(a.json("stats")["hub"]["beacons_sent"], 0, "beacons without an address")
+        for hub, other in ((a, b), (b, a)):
+            set_sysctl(hub.netns, **{f"ipv6__conf__to-{other.name}__disable_ipv6": 0})
+        mesh.wait_whole()
+        for hub in mesh:
+            expect_equal(hub.run("ip -4 -o addr show scope global"), "", "IPv4 addresses")
+            link = hub.json("links")["links"][0]
+            expect(link["local"].startswith("[fe80:") and link["remote"].startswith("[fe80:"), f"{link}")
+        expect(", 0% packet loss" in a.run(["ping", "-6", "-c", "3", "-i", "0.2", "-W", "5",
+                                          b.ula]), "ping from a to b")
+        expect(reaches(b, a, b.ula, a.ula), "b to a")
