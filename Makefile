@@ -54,7 +54,7 @@ help:
 	@echo "make demo         five hubs in one virtual machine, told as a story (KEEP=1: a shell)"
 	@echo "make check        every test; ends with: N passed, N failed, N skipped"
 	@echo "make check-debug  kernel tests under KASAN, lockdep, kmemleak, failing allocations, KCSAN"
-	@echo "make bench        data path beside its peers, counted in instructions"
+	@echo "make bench        data path and failover beside their peers; control plane"
 	@echo "make deps         install the Debian packages all this needs"
 	@echo "make clean        remove what was built"
 

@@ -2,24 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Control-plane bench: what meshd costs, measured on two hubs joined by one veth.
 
-Prints, and writes as JSON rows: time from starting both daemons to the first byte of a TCP
+Prints, and writes as rows: time from starting both daemons to the first byte of a TCP
 answer through the mesh, resident memory per hub, CPU share when idle.
 """
 
 import argparse
-import json
-import os
 import socket
 import statistics
 import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
-                                "selftests", "kernel"))
-from lib.daemon import DaemonMesh  # noqa: E402
-from lib.mesh import insert_module, wait_for  # noqa: E402
-from lib.netlink import inside  # noqa: E402
+from rows import Rows
+from systems import hm, wait_for
+from lib.daemon import DaemonMesh
+from lib.netlink import inside
 
 ROUNDS = 5
 IDLE_S = 10
@@ -67,16 +64,14 @@ def main():
     parser.add_argument("--module", required=True)
     parser.add_argument("--json")
     args = parser.parse_args()
-    insert_module(args.module)
+    hm.insert_module(args.module)
     mesh = DaemonMesh("ab", ["ab"], start=False)
     mesh.up()
     hubs = mesh.hubs
-    times, rows = [], []
+    times, rows = [], Rows("control")
 
     def row(test, value, unit):
-        rows.append({"suite": "control", "system": "hubmesh", "test": test,
-                     "value": round(value, 3), "unit": unit})
-        print(f"{test:32} {value:10.3f} {unit}", flush=True)
+        rows.add("hubmesh", test, value, unit, 3)
 
     try:
         for _ in range(ROUNDS):
@@ -106,9 +101,7 @@ def main():
         row("idle-cpu", max(h.cpu_s() - cpu[n] for n, h in hubs.items()) / IDLE_S * 100, "%")
     finally:
         mesh.down()
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as out:
-            json.dump(rows, out, indent=1)
+    rows.save(args.json)
     return 0
 
 
