@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-from lib import uapi
+from lib import pace, uapi
 from lib.ktap import expect, expect_equal, quick
 from lib.lab import DropsExactly, Lab, unchanged_but
 from lib.mesh import CHACHA, GCM, Mesh, ip_batch, line, netns_add, netns_del, run, wait_for
@@ -219,7 +219,9 @@ def test_bulk_tcp_uses_super_packets_on_the_underlay():
     with line(2) as mesh, sniffer(mesh[2].netns, "to1") as wire:
         tcp_transfer(mesh[1], mesh[2], mesh[2].ipv4, 4 * MEBI)
         lengths = [len(f) for f in captured(wire)]
-        expect(max(lengths) > 2 * mesh.underlay_mtu, f"largest packet {max(lengths)} bytes")
+        # the slower the path, the fewer segments TCP puts in one: two on a debug kernel
+        full = 2 if pace.TIME_SCALE == 1 else 1
+        expect(max(lengths) > full * mesh.underlay_mtu, f"largest packet {max(lengths)} bytes")
 
 
 def test_path_with_smaller_mtu_refuses_by_icmp_and_tcp_adapts():

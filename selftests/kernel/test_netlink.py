@@ -256,7 +256,7 @@ def test_link_new_refusals():
     inval, range_, noaddr = errno.EINVAL, (errno.ERANGE, errno.EINVAL), errno.EADDRNOTAVAIL
     refused(inval, LINK_NEW, link(peer=None))
     refused(inval, LINK_NEW, link(remote=None), words="remote")
-    refused(inval, LINK_NEW, link(attr(a6, six("fd00::1"))), words="both")
+    refused(inval, LINK_NEW, link(attr(a6, six("fd00::1"))), words="one kind")
     refused(noaddr, LINK_NEW, link(peer=ME), words="itself")
     refused((noaddr, *range_), LINK_NEW, link(peer=mac("01:00:00:00:00:05")))
     refused(range_, LINK_NEW, link(peer=b"\x02"))

@@ -4,7 +4,7 @@
       x . . . . . a --------- b       the stream is a -> b; x knows the mesh's name only
 """
 
-from lib.daemon import DaemonMesh, PATIENT, forge_frames
+from lib.daemon import PATIENT, DaemonMesh, forge_frames
 from lib.ktap import expect, expect_equal
 from lib.mesh import wait_for
 

@@ -6,7 +6,7 @@
 
 from lib import uapi
 from lib.capture import Capture
-from lib.daemon import DaemonMesh
+from lib.daemon import PATIENT, DaemonMesh
 from lib.ktap import expect, expect_equal
 from lib.mesh import wait_for
 from lib.netlink import mac
@@ -29,7 +29,7 @@ def between(capture, x, y, kind):
 
 def test_hubs_without_a_common_network_agree_on_a_key_through_a_relay_that_cannot_read():
     """Before the seal only HOP frames pass the relay, after it only UNICAST frames."""
-    with DaemonMesh("arb", ["ar", "rb"]) as mesh:
+    with DaemonMesh("arb", ["ar", "rb"], probe=PATIENT) as mesh:
         a, r, b = mesh["a"], mesh["r"], mesh["b"]
         mesh.wait_whole()
         expect(not a.hub("b")["has_seal"], "a and b share a seal nobody asked for")
@@ -44,7 +44,7 @@ def test_hubs_without_a_common_network_agree_on_a_key_through_a_relay_that_canno
             expect(not hops & between(far, a, b, uapi.HM_TYPE_HOP), "HOP frames are sealed anew by r")
             before, passed = sealed(a, b), len(hops)
             for _ in range(10):
-                expect(reaches(a, b, source, target, MARKER), "b did not get a's datagram")
+                expect(reaches(a, b, source, target, MARKER, 10), "b did not get a's datagram")
             expect(sealed(a, b)[0] >= before[0] + 10, f"sealed frames: {before} {sealed(a, b)}")
             expect_equal(len(between(near, a, b, uapi.HM_TYPE_HOP)), passed, "HOP frames after the seal")
             unicast = between(near, a, b, uapi.HM_TYPE_UNICAST)

@@ -4,7 +4,7 @@
       a --------- b       one veth pair, no IPv4 address anywhere
 """
 
-from lib.daemon import DaemonMesh
+from lib.daemon import PATIENT, DaemonMesh
 from lib.ktap import expect, expect_equal
 from lib.mesh import set_sysctl, wait_for
 from lib.traffic import reaches
@@ -12,7 +12,7 @@ from lib.traffic import reaches
 
 def test_mesh_forms_over_link_local_addresses_alone():
     """Twin: without them too the daemons run, find nobody, and begin when addresses come."""
-    with DaemonMesh("ab", underlay_ipv4=False, start=False, ipv4=None) as mesh:
+    with DaemonMesh("ab", underlay_ipv4=False, start=False, ipv4=None, probe=PATIENT) as mesh:
         a, b = mesh["a"], mesh["b"]
         for hub in mesh:
             set_sysctl(hub.netns, ipv6__conf__default__disable_ipv6=1)
@@ -31,4 +31,4 @@ def test_mesh_forms_over_link_local_addresses_alone():
             expect(link["local"].startswith("[fe80:") and link["remote"].startswith("[fe80:"), f"{link}")
         expect(", 0% packet loss" in a.run(["ping", "-6", "-c", "3", "-i", "0.2", "-W", "5",
                                           b.ula]), "ping from a to b")
-        expect(reaches(b, a, b.ula, a.ula), "b to a")
+        expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a")
