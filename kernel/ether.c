@@ -119,7 +119,9 @@ static int ether_receive(struct sk_buff *skb, struct net_device *dev, struct pac
 {
 	struct hm_device *hm = pt->af_packet_priv;
 
-	if (skb->pkt_type != PACKET_HOST || !net_eq(dev_net(dev), READ_ONCE(hm->underlay)))
+	/* What comes out of the mesh interface itself is a member's frame, not the underlay's. */
+	if (skb->pkt_type != PACKET_HOST || dev == hm->dev ||
+	    !net_eq(dev_net(dev), READ_ONCE(hm->underlay)))
 		goto drop;
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (unlikely(!skb))
