@@ -19,6 +19,7 @@ void hm_hold_expired(struct work_struct *work);
 
 /* rx.c: a packet of frames came in by a carrier; consumes @skb. */
 void hm_receive(struct hm_device *hm, struct sk_buff *skb);
+bool hm_receive_claims(const struct hm_device *hm, const struct hm_hdr *h);
 /* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 

@@ -25,7 +25,8 @@
  *	empty; set once, under @lock
  * @sock4: UDP carrier socket, IPv4; changes under @lock, readers RCU
  * @sock6: UDP carrier socket, IPv6
- * @ether: receiver of frames without IP; under @lock, open with the sockets
+ * @listener: among those that take frames without IP; under rtnl, readers RCU
+ * @is_listening: @listener is in a list
  * @port: UDP port of both, host order
  * @control_port: TCP port that HOP frames may carry, host order
  * @ttl: hops given to frames that start here
@@ -66,7 +67,8 @@ struct hm_device {
 	struct mutex lock;
 	bool dead;
 	struct sock __rcu *sock4, *sock6;
-	struct packet_type ether;
+	struct list_head listener;
+	bool is_listening;
 	u16 port, control_port;
 	u8 ttl;
 	u32 fdb_age_ms;

@@ -786,6 +786,23 @@ static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned
 }
 
 /**
+ * hm_receive_claims() - Does a frame come from a neighbour of this device?
+ * @hm: device
+ * @h: its header
+ *
+ * Context: RCU read side.
+ * Return: true if the hop tag is that of a link of @hm.
+ */
+bool hm_receive_claims(const struct hm_device *hm, const struct hm_hdr *h)
+{
+	struct hm_link *link = hm_link_by_index(hm, ntohs(h->link_index));
+	struct hm_key *key;
+
+	key = link ? rcu_dereference(link->keys.by_phase[hm_hdr_hop_phase(h)]) : NULL;
+	return key && hm_hop_tag(h, &key->hop_rx) == h->hop_tag;
+}
+
+/**
  * hm_receive() - One packet of one or many frames.
  * @hm: device it came for
  * @skb: packet, from the first frame's header on; consumed
