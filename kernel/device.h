@@ -37,6 +37,8 @@
  * @counters: per-CPU statistics
  * @drops: per-CPU drop reasons
  * @links: index -> struct hm_link
+ * @near_links: the first of them again, for the fast path: meshd gives the lowest free
+ *	index; under @lock, readers RCU
  * @n_links: number of links
  * @hubs: hub id -> struct hm_hub, hashed with jhash; RCU for readers
  * @n_hubs: number of hubs
@@ -78,6 +80,7 @@ struct hm_device {
 	struct hm_counters __percpu *counters;
 	struct hm_drops __percpu *drops;
 	struct xarray links;
+	struct hm_link __rcu *near_links[HM_NEAR_LINKS];
 	u32 n_links;
 	struct hlist_head hubs[1 << HM_HUB_HASH_BITS];
 	u32 n_hubs;

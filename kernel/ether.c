@@ -72,6 +72,20 @@ static enum hubmesh_drop refuse(struct sk_buff *skb, enum hubmesh_drop why)
 	return why;
 }
 
+/* A plain Ethernet device needs no call through a pointer; a VLAN does. */
+static bool push_header(struct sk_buff *skb, struct net_device *dev, const u8 *to)
+{
+	struct ethhdr *eth;
+
+	if (unlikely(!dev->header_ops || dev->header_ops->create != eth_header))
+		return dev_hard_header(skb, dev, HM_ETHERTYPE, to, NULL, skb->len) >= 0;
+	eth = skb_push(skb, ETH_HLEN);
+	ether_addr_copy(eth->h_dest, to);
+	ether_addr_copy(eth->h_source, dev->dev_addr);
+	eth->h_proto = htons(HM_ETHERTYPE);
+	return true;
+}
+
 /**
  * hm_ether_xmit() - Send one frame, or a super-packet of frames.
  * @net: underlay
@@ -108,8 +122,7 @@ enum hubmesh_drop hm_ether_xmit(struct net *net, struct hm_link *link,
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		skb_shinfo(skb)->gso_type = HM_ETHER_GSO_TYPE;
 	}
-	if (unlikely(dev_hard_header(skb, dev, HM_ETHERTYPE, ep->remote_lladdr, NULL,
-				     skb->len) < 0))
+	if (unlikely(!push_header(skb, dev, ep->remote_lladdr)))
 		return refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
 	err = dev_queue_xmit(skb);
 	return unlikely(net_xmit_eval(err)) ? HUBMESH_DROP_TX_UNDERLAY : 0;

@@ -59,6 +59,7 @@ static int __init hm_init(void)
 	hm_wq = alloc_workqueue("hubmesh", 0, 0);
 	if (!hm_wq)
 		return -ENOMEM;
+	hm_hubs_init();
 	ret = run_selftests();
 	if (ret)
 		goto err_selftest;
