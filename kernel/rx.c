@@ -661,12 +661,20 @@ out:
 	hm_batch_free(batch);
 }
 
+static bool is_probe(const struct hm_frame *f)
+{
+	const struct hm_probe *probe = (const void *)hm_sealed_part(f);
+
+	return hm_sealed_len(f) >= sizeof(*probe) &&
+	       !(probe->flags & ~cpu_to_be64(HM_PROBE_F_SILENT));
+}
+
 static void accept_probe(struct hm_batch *batch)
 {
 	struct hm_frame *f = &batch->frame[0];
 
 	if (likely(is_link_frame_new(batch))) {
-		if (likely(hm_sealed_len(f) >= sizeof(struct hm_probe)))
+		if (likely(is_probe(f)))
 			hm_probe_received(batch->link, (const void *)hm_sealed_part(f),
 					  hm_sealed_len(f) > sizeof(struct hm_probe));
 		else
