@@ -61,7 +61,7 @@ _meshctl()
 		log:) words="-f --follow -n --lines" ;;
 		log-level:) words="error warning info debug" ;;
 		ca:) words="init issue show --help" ;;
-		ca:*) words="--mesh --dir --days --hub --out --pubkey --help" ;;
+		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --help" ;;
 		help:) words=$commands ;;
 		esac
 		[[ $word == -* ]] && words+=" $globals"

@@ -65,7 +65,7 @@ static const struct meshctl_command commands[] = {
 	 "Commands:\n"
 	 "  init --mesh NAME --dir DIR [--days N]\n"
 	 "                        make the root certificate and key of a new mesh in DIR\n"
-	 "  issue --dir DIR --hub NAME --out STATEDIR [--days N] [--pubkey FILE]\n"
+	 "  issue --dir DIR --hub NAME --out STATEDIR [--zone NAME,...] [--days N] [--pubkey FILE]\n"
 	 "                        make the identity of one hub, ready for its meshd\n"
 	 "  show FILE             say what a certificate contains\n\n"
 	 "Example:\n"
