@@ -30,7 +30,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions stats ping top log log-level config reload ca version help "
+	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
