@@ -72,6 +72,7 @@ static int set_up(void **state)
 		.ipv4_pool = 0x0a4d0000,
 		.ipv4_pool_prefix_len = 16,
 		.cipher = HUBMESH_CIPHER_CHACHA20_POLY1305,
+		.policy = policy_new(),
 	};
 	reload_error = NULL;
 	api_state = (struct api_state){.context = fake_context(), .ring = log_ring_new()};
@@ -81,6 +82,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	log_ring_free(api_state.ring);
+	free(config.policy);
 	return 0;
 }
 
