@@ -152,6 +152,27 @@ static void take_u16(struct policy_match *match, uint32_t field, const struct nl
 	*to = read_u16(attr);
 }
 
+/* Of an entry with ports the kernel shows both ranges; any port is what was not named. */
+static void read_ports(struct policy_match *match, const struct nlattr **tb)
+{
+	struct policy_ports *src = &match->src_ports, *dst = &match->dst_ports;
+
+	if (!tb[HUBMESH_A_ACL_DPORT_FIRST])
+		return;
+	*src = (struct policy_ports){read_u16(tb[HUBMESH_A_ACL_SPORT_FIRST]),
+				     read_u16(tb[HUBMESH_A_ACL_SPORT_LAST])};
+	*dst = (struct policy_ports){read_u16(tb[HUBMESH_A_ACL_DPORT_FIRST]),
+				     read_u16(tb[HUBMESH_A_ACL_DPORT_LAST])};
+	if (src->first || src->last != UINT16_MAX)
+		match->fields |= POLICY_SRC_PORTS;
+	else
+		*src = (struct policy_ports){0};
+	if (dst->first || dst->last != UINT16_MAX || !(match->fields & POLICY_SRC_PORTS))
+		match->fields |= POLICY_DST_PORTS;
+	else
+		*dst = (struct policy_ports){0};
+}
+
 static void read_entry(const struct nlattr *nest, struct datapath_rule *rule)
 {
 	const struct nlattr *tb[HUBMESH_A_ACL_MAX + 1];
@@ -166,10 +187,7 @@ static void read_entry(const struct nlattr *nest, struct datapath_rule *rule)
 	take_u16(match, POLICY_DST_ZONE, tb[HUBMESH_A_ACL_DST_ZONE], &match->dst_zone);
 	take_u16(match, POLICY_ETHERTYPE, tb[HUBMESH_A_ACL_ETHERTYPE], &match->ethertype);
 	take_u16(match, POLICY_VLAN, tb[HUBMESH_A_ACL_VLAN], &match->vlan);
-	take_u16(match, POLICY_SRC_PORTS, tb[HUBMESH_A_ACL_SPORT_FIRST], &match->src_ports.first);
-	take_u16(match, POLICY_SRC_PORTS, tb[HUBMESH_A_ACL_SPORT_LAST], &match->src_ports.last);
-	take_u16(match, POLICY_DST_PORTS, tb[HUBMESH_A_ACL_DPORT_FIRST], &match->dst_ports.first);
-	take_u16(match, POLICY_DST_PORTS, tb[HUBMESH_A_ACL_DPORT_LAST], &match->dst_ports.last);
+	read_ports(match, tb);
 	if (tb[HUBMESH_A_ACL_PROTOCOL]) {
 		match->fields |= POLICY_PROTOCOL;
 		match->protocol = netlink_u8(tb[HUBMESH_A_ACL_PROTOCOL], 0);
