@@ -76,7 +76,7 @@ json_t *api_json_queue(const struct datapath_queue *queue, const struct hub_view
 /**
  * api_json_rule() - A piece of the rule set, without hits if it has none.
  * @rule: the piece; of hops there is no object, NULL
- * @policy: for names of zones
+ * @policy: for names of zones; NULL has none
  */
 json_t *api_json_rule(const struct datapath_rule *rule, const struct policy *policy);
 json_t *api_json_guard(const struct hub_id *hub, const struct policy_guard *guard,

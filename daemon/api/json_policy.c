@@ -29,7 +29,7 @@ static void set_format(json_t *object, const char *key, const char *fmt, unsigne
 /* A zone by its name, or by its number when the policy has changed meanwhile. */
 static void set_zone(json_t *object, const char *key, const struct policy *policy, uint16_t number)
 {
-	const char *name = policy_zone_name(policy, number);
+	const char *name = policy ? policy_zone_name(policy, number) : NULL;
 
 	if (name)
 		api_set_text(object, key, name);

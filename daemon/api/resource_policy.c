@@ -34,7 +34,7 @@ static struct answer begin(struct api_state *state, json_t *object)
 {
 	struct answer answer = {
 		.state = state,
-		.policy = state->context.config->policy,
+		.policy = state->context.config ? state->context.config->policy : NULL,
 		.object = object,
 	};
 

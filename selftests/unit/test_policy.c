@@ -180,7 +180,7 @@ static void allowed_protocols_end_the_acl_with_a_denial(void **state)
 static void the_fullest_policy_fits_its_tables(void **state)
 {
 	struct policy *policy = *state;
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < POLICY_ZONES_MAX; i++) {
 		snprintf(name, sizeof(name), "z%d", i);
