@@ -15,7 +15,6 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <net/dsfield.h>
-#include <net/ip.h>
 #include "classify.h"
 #include "device.h"
 
