@@ -508,6 +508,24 @@ static void get_log(struct api_state *state, const struct api_request *request,
 	reply_ok(ret, object);
 }
 
+static void get_qos(struct api_state *state, const struct api_request *request,
+		    struct api_reply *ret)
+{
+	json_t *object = object_new();
+
+	api_fill_qos(state, object);
+	reply_ok(ret, object);
+}
+
+static void get_filter(struct api_state *state, const struct api_request *request,
+		       struct api_reply *ret)
+{
+	json_t *object = object_new();
+
+	api_fill_filter(state, object);
+	reply_ok(ret, object);
+}
+
 static void get_config(struct api_state *state, const struct api_request *request,
 		       struct api_reply *ret)
 {
@@ -577,6 +595,7 @@ static const struct resource {
 	{"/v1/routes", false, get_routes},     {"/v1/path", false, get_path},
 	{"/v1/sessions", false, get_sessions}, {"/v1/stats", false, get_stats},
 	{"/v1/log", false, get_log},	       {"/v1/config", false, get_config},
+	{"/v1/qos", false, get_qos},	       {"/v1/filter", false, get_filter},
 	{"/v1/reload", true, post_reload},     {"/v1/log-level", true, post_log_level},
 };
 

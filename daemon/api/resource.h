@@ -78,6 +78,11 @@ struct api_state {
  */
 void api_answer(struct api_state *state, const struct api_request *request, struct api_reply *ret);
 
+/* resource_policy.c */
+/** api_fill_qos() - Members of /v1/qos; api_fill_filter() - of /v1/filter. */
+void api_fill_qos(struct api_state *state, json_t *object);
+void api_fill_filter(struct api_state *state, json_t *object);
+
 /** api_reply_error() - Fill @ret with an error object. @hint may be NULL. */
 void api_reply_error(struct api_reply *ret, unsigned int status, const char *code, const char *hint,
 		     const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -365,5 +365,7 @@ int config_check(const struct config_file *file, const struct config_lines *line
 	check_pool(&check);
 	check_log(&check);
 	check_contradictions(&check);
+	ret->policy = policy_new();
+	config_check_policy(&file->policy, &file->qos, lines, ret->policy, errors);
 	return errors->n ? -EINVAL : 0;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/lib/endpoint.h"
+#include "daemon/policy/policy.h"
 
 #define CONFIG_SEEDS_MAX 64
 #define CONFIG_INTERFACES_MAX 32
@@ -47,6 +48,7 @@
  * @ipv4_pool_prefix_len: 8..30
  * @keep_interface: leave the interface and its traffic when meshd stops
  * @log_level: enum log_level
+ * @policy: who may send what, what goes first; never NULL once loaded
  */
 struct config {
 	char *mesh, *name, *state_dir, *socket_path, *ifname, *user;
@@ -64,6 +66,7 @@ struct config {
 	uint8_t ipv4_pool_prefix_len;
 	bool keep_interface;
 	int log_level;
+	struct policy *policy;
 };
 
 /**

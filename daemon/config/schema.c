@@ -101,6 +101,8 @@ static const cyaml_schema_field_t file_fields[] = {
 	SECTION(session),
 	SECTION(ipv4),
 	SECTION(log),
+	CYAML_FIELD_MAPPING("policy", OPTIONAL, config_file, policy, config_policy_fields),
+	CYAML_FIELD_MAPPING("qos", OPTIONAL, config_file, qos, config_qos_fields),
 	CYAML_FIELD_END,
 };
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/config/policy_file.h"
+
 #define CONFIG_TEXT_MAX 255 /* bytes of any one string */
 
 /**
@@ -26,6 +28,8 @@
  * @session: section
  * @ipv4: section
  * @log: section
+ * @policy: section
+ * @qos: section
  *
  * Numbers are 64 bits wide so that one that does not fit is a bounds error
  * with its line, not a wrap.
@@ -66,6 +70,8 @@ struct config_file {
 	struct {
 		char *level;
 	} log;
+	struct file_policy policy;
+	struct file_qos qos;
 };
 
 /** config_schema - of the whole file: a mapping into a struct config_file */

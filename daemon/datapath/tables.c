@@ -111,18 +111,23 @@ int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 	int error =
 		set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote, lladdr);
 
+	if (!error)
+		return datapath_policy_link(dp, link, remote->ifindex);
 	if (error != -EEXIST)
 		return error;
 	error = read_peer(dp, link, &had);
 	if (error)
 		return error;
-	if (hub_id_equal(&had, peer))
-		return set_link(dp, HUBMESH_CMD_LINK_SET, link, remote_link, peer, local, remote,
-				lladdr);
-	error = datapath_link_del(dp, link);
-	if (error)
-		return error;
-	return set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote, lladdr);
+	if (hub_id_equal(&had, peer)) {
+		error = set_link(dp, HUBMESH_CMD_LINK_SET, link, remote_link, peer, local, remote,
+				 lladdr);
+	} else {
+		error = datapath_link_del(dp, link);
+		if (!error)
+			error = set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local,
+					 remote, lladdr);
+	}
+	return error ?: datapath_policy_link(dp, link, remote->ifindex);
 }
 
 struct links {

@@ -17,6 +17,7 @@
 
 #include "daemon/lib/endpoint.h"
 #include "daemon/lib/hub_id.h"
+#include "daemon/policy/policy.h"
 
 #define EFFECTS_MAX 65536 /* per event; more is a bug, asserted */
 #define EFFECT_NEXTHOPS_MAX 4
@@ -35,6 +36,8 @@ enum effect_kind {
 	EFFECT_KEY_DEL,
 	EFFECT_ROUTES, /* replace the whole route set */
 	EFFECT_ADDRESSES, /* our own addresses on mesh0 */
+	EFFECT_GUARD, /* what the kernel checks of a hub's frames */
+	EFFECT_POLICY, /* replace rule set, classification and queues */
 	EFFECT_PERSIST, /* remember a number across restarts */
 	EFFECT_LOG, /* something a person should read */
 };
@@ -141,6 +144,11 @@ struct effect_route {
  * @addresses.ula: IPv6, prefix length 64
  * @addresses.ipv4: network order, 0 = none
  * @addresses.ipv4_prefix_len: of the pool
+ * @guard: what the frames of a hub the kernel knows may be
+ * @guard.hub: its id
+ * @guard.guard: all of it
+ * @policy: replaces what was set before
+ * @policy.tables: owned
  * @persist: a number to remember
  * @persist.key: which one
  * @persist.value: it
@@ -214,6 +222,13 @@ struct effect {
 			struct in_addr ipv4;
 			uint8_t ipv4_prefix_len;
 		} addresses;
+		struct {
+			struct hub_id hub;
+			struct policy_guard guard;
+		} guard;
+		struct {
+			struct policy_tables *tables;
+		} policy;
 		struct {
 			enum persist_key key;
 			uint64_t value;

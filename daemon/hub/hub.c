@@ -69,6 +69,8 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
+	memcpy(hub->zones, self.zones, sizeof(hub->zones));
+	policy_replace(hub, settings->policy);
 	return hub;
 }
 
@@ -80,7 +82,8 @@ void hub_free(struct hub *hub)
 	for (size_t i = 0; i < hub->n_paths; i++)
 		free(hub->paths[i]);
 	for (size_t i = 0; i < hub->n_peers; i++)
-		free(hub->peers[i]);
+		peer_free(hub->peers[i]);
+	free(hub->policy);
 	free(hub->paths);
 	free(hub->peers);
 	lsdb_fini(&hub->lsdb);
@@ -165,6 +168,12 @@ struct peer *peer_get(struct hub *hub, const struct hub_id *id)
 	return peer;
 }
 
+void peer_free(struct peer *peer)
+{
+	free(peer->zones);
+	free(peer);
+}
+
 static bool is_worth_keeping(const struct hub *hub, const struct peer *peer)
 {
 	if (peer->in_kernel || peer->seal.step != KEYRING_IDLE || lsdb_find(&hub->lsdb, &peer->hub))
@@ -194,7 +203,7 @@ void peers_sweep(struct hub *hub)
 		if (is_worth_keeping(hub, peer))
 			hub->peers[kept++] = peer;
 		else
-			free(peer);
+			peer_free(peer);
 	}
 	hub->n_peers = kept;
 }
@@ -456,6 +465,7 @@ void hub_on_start(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		     hub->settings.beacon_interval_max_ms * NSEC_PER_MSEC, &hub->prng);
 	beacon_renew(hub, false, fx);
 	settings_apply_seeds(hub, now_ns);
+	policy_enforce(hub, fx);
 	ipv4_choose(hub, fx);
 	hub->anti_entropy_at = now_ns + prng_spread(&hub->prng, LSDB_ANTI_ENTROPY_NS, 20);
 	hub->is_started = true;
@@ -743,6 +753,7 @@ void hub_on_session_up(struct hub *hub, uint64_t now_ns, uint64_t id,
 		session_end(hub, now_ns, session, objection, fx);
 	} else {
 		hub->counters.sessions_up++;
+		session_set_zones(hub, peer, fx);
 		send_hello(hub, now_ns, session, fx);
 	}
 	topology_settle(hub, now_ns, fx);
@@ -988,6 +999,7 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 		   struct effects *fx)
 {
 	struct hub_settings *mine = &hub->settings;
+	bool is_policy_new;
 
 	memcpy(mine->name, settings->name, sizeof(mine->name));
 	memcpy(mine->seeds, settings->seeds, sizeof(mine->seeds));
@@ -999,13 +1011,17 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 	mine->cipher = settings->cipher;
 	mine->ipv4_pool = settings->ipv4_pool;
 	mine->ipv4_pool_prefix_len = settings->ipv4_pool_prefix_len;
+	is_policy_new = policy_replace(hub, settings->policy);
 	if (!hub->is_started || hub->is_stopped)
 		return;
 	neighbours_set_lifetime(hub->neighbours, mine->beacon_interval_max_ms * NSEC_PER_MSEC);
 	trickle_set_intervals(&hub->trickle, now_ns, mine->beacon_interval_min_ms * NSEC_PER_MSEC,
 			      mine->beacon_interval_max_ms * NSEC_PER_MSEC, &hub->prng);
 	settings_apply_seeds(hub, now_ns);
+	if (is_policy_new)
+		policy_enforce(hub, fx);
 	ipv4_choose(hub, fx);
+	guards_update(hub, fx);
 	hub->is_record_due = true;
 	topology_settle(hub, now_ns, fx);
 }

@@ -43,6 +43,7 @@ struct hub;
  * @session_idle_ms: a mesh session without messages closes after this
  * @has_datapath: the kernel module is there
  * @cipher: preferred enum hubmesh_cipher, 0 = ChaCha20-Poly1305
+ * @policy: who may send what; borrowed for the call and copied; NULL = nobody wrote any
  * @seed: for jitter and tie-breaks; the simulator's reproducibility
  */
 struct hub_settings {
@@ -63,6 +64,7 @@ struct hub_settings {
 	uint64_t rekey_after_ms, session_idle_ms;
 	bool has_datapath;
 	uint32_t cipher;
+	const struct policy *policy;
 	uint64_t seed;
 };
 
@@ -229,6 +231,7 @@ void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
  * @is_neighbour: a link of ours to it is alive
  * @has_seal: we have a seal key to transmit to it with
  * @n_links: neighbours its record lists
+ * @zones: of its certificate, a zone list, "" none
  */
 struct hub_view_hub {
 	struct hub_id id;
@@ -240,6 +243,7 @@ struct hub_view_hub {
 	uint64_t last_heard_ns;
 	bool is_self, is_neighbour, has_seal;
 	uint32_t n_links;
+	const char *zones;
 };
 
 struct hub_view_link {

@@ -6,6 +6,7 @@
  *   adjacency.c  paths to neighbours: dialling, links up and down, grace
  *   negotiate.c  link and seal keys over sessions, rekey
  *   flood.c      link-state records in and out, routes, addresses
+ *   guard.c      what the kernel lets hubs send
  *   view.c       the read side
  * All of them wire rooms together; none is called from outside.
  */
@@ -110,6 +111,8 @@ struct path {
  * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
  * @ula: its mesh address, as last told; zero until a route leads there
  * @ipv4: its mesh address, as last told, network order, 0 = none
+ * @zones: of the certificate it showed last, NULL none
+ * @guard: as last told to the kernel
  */
 struct peer {
 	struct hub_id hub;
@@ -120,6 +123,8 @@ struct peer {
 	bool in_kernel;
 	struct in6_addr ula;
 	struct in_addr ipv4;
+	char *zones;
+	struct policy_guard guard;
 };
 
 struct iface {
@@ -184,6 +189,8 @@ struct hub {
 	bool are_routes_due, have_links_changed;
 	uint32_t ipv4; /* ours, host order */
 	uint8_t ipv4_prefix_len; /* as last told with it */
+	struct policy *policy; /* copy */
+	char zones[ZONE_LIST_SIZE]; /* of our certificate */
 };
 
 /* hub.c: shared by the chapters */
@@ -248,6 +255,22 @@ bool paths_note_usable(struct hub *hub, uint64_t now_ns);
 void paths_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void seeds_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t paths_deadline(const struct hub *hub);
+
+void peer_free(struct peer *peer);
+
+/* guard.c */
+/** peer_set_guard() - Certificate, addresses or policy may have changed: tell the kernel. */
+void peer_set_guard(struct hub *hub, struct peer *peer, struct effects *fx);
+/** peer_set_zones() - A verified certificate of it says so: a zone list. */
+void peer_set_zones(struct hub *hub, struct peer *peer, const char *zones, struct effects *fx);
+/** session_set_zones() - The same from a session that is up. */
+void session_set_zones(struct hub *hub, const struct session_peer *session, struct effects *fx);
+/** guards_update() - peer_set_guard() of every hub. */
+void guards_update(struct hub *hub, struct effects *fx);
+/** policy_replace() - Take over a copy; NULL = nobody wrote any. Return: it differs. */
+bool policy_replace(struct hub *hub, const struct policy *policy);
+/** policy_enforce() - Tell the kernel all of it. */
+void policy_enforce(struct hub *hub, struct effects *fx);
 
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,

@@ -26,6 +26,9 @@ static struct hub_view_hub view_of(const struct hub *hub, const struct lsdb_entr
 		.is_self = is_self,
 		.has_seal = peer && keyring_is_usable(&peer->seal),
 		.n_links = entry->n_links,
+		.zones = is_self	       ? hub->zones
+			 : peer && peer->zones ? peer->zones
+					       : "",
 	};
 
 	if (route) {

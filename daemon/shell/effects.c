@@ -155,6 +155,14 @@ static void run_table(struct daemon *d, const struct effect *effect)
 		error = datapath_hub_del(dp, &effect->hub_del.hub, &effect->hub_del.ula,
 					 effect->hub_del.ipv4);
 		break;
+	case EFFECT_GUARD:
+		what = "guard";
+		error = datapath_guard(dp, &effect->guard.hub, &effect->guard.guard);
+		break;
+	case EFFECT_POLICY:
+		what = "policy";
+		error = datapath_policy(dp, effect->policy.tables);
+		break;
 	case EFFECT_ROUTES:
 		what = "routes";
 		error = datapath_routes(dp, effect->routes.generation, effect->routes.routes,
@@ -218,6 +226,8 @@ static void run_effect(struct daemon *d, size_t at)
 	case EFFECT_LINK_DEL:
 	case EFFECT_HUB_SET:
 	case EFFECT_HUB_DEL:
+	case EFFECT_GUARD:
+	case EFFECT_POLICY:
 	case EFFECT_ROUTES:
 		if (d->datapath)
 			run_table(d, effect);

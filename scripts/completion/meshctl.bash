@@ -30,7 +30,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions stats ping top log log-level config reload ca version help "
+	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
@@ -61,7 +61,7 @@ _meshctl()
 		log:) words="-f --follow -n --lines" ;;
 		log-level:) words="error warning info debug" ;;
 		ca:) words="init issue show --help" ;;
-		ca:*) words="--mesh --dir --days --hub --out --pubkey --help" ;;
+		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --help" ;;
 		help:) words=$commands ;;
 		esac
 		[[ $word == -* ]] && words+=" $globals"

@@ -21,7 +21,7 @@ import termios
 import threading
 import time
 
-from lib import frame, requests, uapi
+from lib import frame, packet, requests, uapi
 from lib.ktap import expect, expect_equal, leaps, quick
 from lib.lab import MARK, DropsExactly, Lab, unchanged_but
 from lib.mesh import CHACHA, class_reports, ip_batch, line, link_ref, run, wait_for
@@ -650,6 +650,18 @@ def v6(**kw):
     return ether(ip6(**kw), 0x86DD)
 
 
+def v6_hidden(headers=3):
+    """UDP to port 2000 behind so many headers of IPv6 options."""
+    payload = struct.pack(">HHHH", 1000, 2000, 8, 0)
+    for n in range(headers):
+        payload = packet.extension(60 if n else 17, payload)
+    return ether(packet.ipv6("fd00:1::1", "fd00:2::2", 60, payload), 0x86DD)
+
+
+def v6_hidden_deep():
+    return v6_hidden(9)  # one more than is followed
+
+
 def class_of(inner, mark=0, priority=0):
     lab.tap.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
     lab.tap.setsockopt(socket.SOL_SOCKET, SO_PRIORITY, priority)
@@ -682,7 +694,8 @@ FIELDS = [
     (dict(dscp=3), [lambda: v4(dscp=3), lambda: v6(dscp=3), lambda: vlan(1, ip4(dscp=3))],
      [lambda: v4(dscp=2), lambda: v6(dscp=4), lambda: ether(ip4(dscp=3), MARK)]),
     (dict(protocol=6), [lambda: v4(proto=6), lambda: v6(proto=6)], [v4, v6]),
-    (dict(protocol=0), [lambda: v6(proto=0)], [v4, lambda: ether(b"x", MARK)]),
+    (dict(protocol=0), [lambda: v4(proto=0)], [v4, v6_hidden, lambda: ether(b"x", MARK)]),
+    (dict(protocol=17, dport=2000), [v6, v6_hidden], [lambda: v6(proto=60), v6_hidden_deep]),
     (dict(src4=a4("10.1.0.0"), src_prefix=16), [v4], [lambda: v4(src="10.2.2.3"), v6]),
     (dict(src4=a4("10.1.2.3")), [v4], [lambda: v4(src="10.1.2.2")]),
     (dict(dst4=a4("10.4.5.4"), dst_prefix=30), [v4, lambda: v4(dst="10.4.5.7")],

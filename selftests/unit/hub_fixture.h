@@ -41,6 +41,10 @@ struct fixture_hub {
 	struct effect link_set; /* the last one */
 	size_t n_routes;
 	uint64_t last_session;
+	const char *zones; /* of its certificate */
+	struct policy_guard guard; /* last one */
+	bool had_guard_at_seal; /* before the first seal key */
+	struct policy *policy;
 };
 
 struct fixture_item {
@@ -71,6 +75,7 @@ static inline void fixture_identity(struct fixture *f, struct fixture_hub *h, ui
 	struct issue_hub issue = {.root_der = f->root,
 				  .root_der_len = f->root_len,
 				  .name = "x",
+				  .zones = h->zones,
 				  .not_before_s = FIXTURE_NOT_BEFORE,
 				  .not_after_s = FIXTURE_NOT_BEFORE + 86400 * 300};
 	int len;
@@ -103,6 +108,11 @@ static inline void fixture_run(struct fixture *f, int who)
 			if (h->n_routes)
 				h->route = e->routes.routes[0];
 		}
+		if (e->kind == EFFECT_GUARD)
+			memcpy(&h->guard, &e->guard.guard, sizeof(h->guard));
+		if (e->kind == EFFECT_KEY_INSTALL && e->key.owner == KEY_OWNER_SEAL &&
+		    h->n[EFFECT_GUARD])
+			h->had_guard_at_seal = true;
 		if (e->kind != EFFECT_BEACON_SEND && e->kind != EFFECT_DIAL &&
 		    e->kind != EFFECT_SEND && e->kind != EFFECT_CLOSE)
 			continue;
@@ -132,6 +142,7 @@ static inline void fixture_start(struct fixture *f, int who)
 				 .rekey_after_ms = 60000,
 				 .session_idle_ms = 15000,
 				 .has_datapath = f->has_datapath,
+				 .policy = h->policy,
 				 .seed = who};
 	struct trust *trust = trust_new("fixture");
 
@@ -194,6 +205,8 @@ static inline void fixture_up(struct fixture *f, int who, uint64_t session, bool
 {
 	struct fixture_hub *h = &f->h[who], *other = &f->h[!who];
 	struct session_peer peer = {.hub = other->id,
+				    .cert_der = other->cert,
+				    .cert_der_len = other->cert_len,
 				    .local = h->address,
 				    .remote = other->address,
 				    .is_client = is_client};

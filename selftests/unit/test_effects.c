@@ -131,6 +131,16 @@ int datapath_hub_del(struct datapath *dp, const struct hub_id *hub, const struct
 	return 0;
 }
 
+int datapath_guard(struct datapath *dp, const struct hub_id *hub, const struct policy_guard *guard)
+{
+	return 0;
+}
+
+int datapath_policy(struct datapath *dp, const struct policy_tables *tables)
+{
+	return 0;
+}
+
 int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
 		    size_t n_routes)
 {

@@ -38,6 +38,7 @@ void draw_links(struct meshctl *ctl, const json_t *answer)
 		{"RTT", "rtt_us", cell_us, NULL, true},
 		{"JITTER", "jitter_us", cell_us, NULL, true},
 		{"LOSS", "lost_frames", cell_loss, NULL, true},
+		{"FRAME MAX", "frame_max", cell_number, NULL, true},
 		{"RX", "rx_bytes", cell_bytes, NULL, true},
 		{"TX", "tx_bytes", cell_bytes, NULL, true},
 		{"KEYS TX/RX", "tx_phase", cell_phases},
