@@ -28,6 +28,7 @@
 #include <linux/random.h>
 #include <linux/udp.h>
 #include <net/rtnetlink.h>
+#include "../include/hubmesh/version.h"
 #include "compat.h"
 #include "datapath.h"
 #include "device.h"
@@ -278,7 +279,7 @@ static void hm_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *s
 static void hm_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
-	strscpy(info->version, HM_MODULE_VERSION, sizeof(info->version));
+	strscpy(info->version, HUBMESH_VERSION, sizeof(info->version));
 }
 
 static int hm_get_coalesce(struct net_device *dev, struct ethtool_coalesce *ec,
