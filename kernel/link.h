@@ -104,6 +104,20 @@ struct hm_link *hm_link_by_index(const struct hm_device *hm, u32 index);	/* RCU 
 /* link.c: state change from probe.c or carrier loss; any context.  Sends the
  * event, returns true if the state changed. */
 bool hm_link_set_state(struct hm_link *link, enum hubmesh_link_state state);
+/**
+ * hm_link_heard() - An authentic frame came in: the peer is alive.
+ * @link: where it came in
+ *
+ * Context: RCU read side, BH disabled.
+ */
+static inline void hm_link_heard(struct hm_link *link)
+{
+	if (!READ_ONCE(link->probe.heard))
+		WRITE_ONCE(link->probe.heard, true);
+	if (unlikely(READ_ONCE(link->state) != HUBMESH_LINK_UP))
+		hm_link_set_state(link, HUBMESH_LINK_UP);
+}
+
 void hm_link_put(struct hm_link *link);
 void hm_links_oif_down(struct hm_device *hm, int ifindex);
 void hm_links_oif_up(struct hm_device *hm, int ifindex);

@@ -154,14 +154,6 @@ void hm_probe_stop(struct hm_link *link)
 	del_timer_sync(&link->probe.timer);
 }
 
-void hm_probe_alive(struct hm_link *link)
-{
-	if (!READ_ONCE(link->probe.heard))
-		WRITE_ONCE(link->probe.heard, true);
-	if (unlikely(READ_ONCE(link->state) != HUBMESH_LINK_UP))
-		hm_link_set_state(link, HUBMESH_LINK_UP);
-}
-
 /* RFC 6298 section 2: RTT with gain 1/8, deviation with gain 1/4. */
 static void smooth_rtt(struct hm_link *link, u32 sample_us)
 {

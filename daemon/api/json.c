@@ -198,6 +198,7 @@ json_t *api_json_link(const struct hub_view_link *view, const struct datapath_li
 	api_set_text(object, "interface", ifname);
 	set_endpoint(object, "local", &view->local);
 	set_endpoint(object, "remote", &view->remote);
+	api_set_text(object, "carrier", view->is_on_ethernet ? "ethernet" : "udp");
 	api_set_text(object, "state", link_state(view->is_up, stats));
 	set_bool(object, "is_up", view->is_up);
 	if (view->is_up)
@@ -511,6 +512,7 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_number(object, "interval_ms", config->probe_ms);
 	api_set_number(object, "misses", config->probe_misses);
 	object = section(root, "crypto");
+	api_set_text(object, "carrier", config->is_udp_only ? "udp" : "auto");
 	api_set_text(object, "cipher", cipher_name(config->cipher));
 	api_set_number(object, "rekey_s", config->rekey_s);
 	api_set_number(section(root, "session"), "idle_s", config->session_idle_s);

@@ -37,6 +37,7 @@
  * @mtu: of the mesh interface
  * @probe_ms: the kernel's probe interval
  * @probe_misses: silent intervals until a link is down
+ * @is_udp_only: frames to neighbours never ride in Ethernet
  * @cipher: preferred enum hubmesh_cipher
  * @beacon_interval_min_ms: Trickle Imin
  * @beacon_interval_max_ms: Trickle Imax
@@ -55,6 +56,7 @@ struct config {
 	size_t n_seeds;
 	uint16_t control_port, data_port;
 	uint32_t mtu, probe_ms, probe_misses;
+	bool is_udp_only;
 	uint32_t cipher;
 	uint32_t beacon_interval_min_ms, beacon_interval_max_ms;
 	uint32_t rekey_s, session_idle_s;

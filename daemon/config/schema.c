@@ -40,6 +40,7 @@ static const cyaml_schema_field_t interface_fields[] = {
 };
 
 static const cyaml_schema_field_t underlay_fields[] = {
+	TEXT(config_underlay, carrier),
 	LIST(config_underlay, include, CONFIG_INTERFACES_MAX),
 	LIST(config_underlay, exclude, CONFIG_INTERFACES_MAX),
 	CYAML_FIELD_END,

@@ -38,6 +38,7 @@ struct config_file {
 		bool *keep;
 	} interface;
 	struct {
+		char *carrier;
 		char **include, **exclude;
 		uint32_t include_count, exclude_count;
 	} underlay;

@@ -65,10 +65,11 @@ void datapath_close(struct datapath *dp, bool delete_device);
 
 /* Effects; each returns 0 or the kernel's -errno, with datapath_last_error()
  * giving the kernel's extack sentence. Idempotent: SET updates what exists,
- * DEL of what is gone is 0. */
+ * DEL of what is gone is 0.  @lladdr: send in Ethernet to this address of 6 bytes, by
+ * @remote's interface; NULL: UDP. */
 int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 		      const struct hub_id *peer, const struct endpoint *local,
-		      const struct endpoint *remote);
+		      const struct endpoint *remote, const uint8_t *lladdr);
 int datapath_link_del(struct datapath *dp, uint32_t link);
 int datapath_hub_set(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
 		     struct in_addr ipv4); /* kernel hub + permanent neighbours on mesh0 */

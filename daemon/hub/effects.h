@@ -112,6 +112,9 @@ struct effect_route {
  * @link_set.peer: neighbour at its other end
  * @link_set.remote: the peer's underlay address, port = its data port
  * @link_set.local: our underlay address, port = our data port
+ * @link_set.has_lladdr: frames go in Ethernet, to @link_set.remote_lladdr by
+ *	@link_set.remote's interface
+ * @link_set.remote_lladdr: the peer's Ethernet address
  * @link_del: a kernel link to delete; its keys go with it
  * @link_del.link: our index
  * @hub_set: a hub to make known, or its addresses to change
@@ -176,6 +179,8 @@ struct effect {
 			struct hub_id peer;
 			struct endpoint remote;
 			struct endpoint local;
+			bool has_lladdr;
+			uint8_t remote_lladdr[ENDPOINT_LLADDR_LEN];
 		} link_set;
 		struct {
 			uint32_t link;

@@ -594,7 +594,8 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 }
 
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
-		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx)
+		      const uint8_t lladdr[ENDPOINT_LLADDR_LEN], const struct endpoint *addresses,
+		      size_t n_addresses, struct effects *fx)
 {
 	struct iface *iface = iface_find(hub, ifindex), before;
 	bool is_new = !iface;
@@ -616,6 +617,9 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 	before = *iface;
 	iface->n_addresses = n_addresses < HUB_ADDRESSES_MAX ? n_addresses : HUB_ADDRESSES_MAX;
 	memcpy(iface->addresses, addresses, iface->n_addresses * sizeof(*addresses));
+	iface->has_lladdr = lladdr;
+	if (lladdr)
+		memcpy(iface->lladdr, lladdr, sizeof(iface->lladdr));
 	end_orphans(hub, now_ns, ifindex, &before, fx);
 	if (hub->is_started && !hub->is_stopped) {
 		trickle_reset(&hub->trickle, now_ns, &hub->prng);
@@ -660,6 +664,8 @@ static void send_hello(struct hub *hub, uint64_t now_ns, struct session *session
 	uint8_t body[HELLO_BODY_MAX];
 	int len;
 
+	if (session->kind == SESSION_PATH)
+		hello.has_lladdr = path_lladdr(hub, session->path, hello.lladdr);
 	memcpy(hello.name, hub->settings.name, sizeof(hello.name));
 	len = control_encode_hello(&hello, body, sizeof(body));
 	if (len > 0)
@@ -884,6 +890,7 @@ void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
 	if (!path || !path->is_link)
 		return; /* crossed with our LINK_DEL */
 	path->reported_down = report->state == LINK_REPORT_DOWN;
+	path_judge_carrier(hub, now_ns, path, fx);
 	path_evaluate(hub, now_ns, path);
 	if (link_quality_rtt(&path->quality, report->rtt_us) && path->quality.is_alive)
 		hub->have_links_changed = true;

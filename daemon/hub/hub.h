@@ -92,13 +92,15 @@ uint64_t hub_next_deadline(const struct hub *hub);
  * @now_ns: monotonic
  * @ifindex: its index
  * @up: has carrier and is administratively up
+ * @lladdr: its Ethernet address, copied, where frames may go without IP; else NULL
  * @addresses: its usable unicast addresses (each with @ifindex), copied, the first
  *	HUB_ADDRESSES_MAX of them; NULL when @n_addresses is 0
  * @n_addresses: entries; 0 when it goes
  * @fx: appended to
  */
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
-		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx);
+		      const uint8_t lladdr[ENDPOINT_LLADDR_LEN], const struct endpoint *addresses,
+		      size_t n_addresses, struct effects *fx);
 
 /** hub_on_beacon() - A UDP datagram came to the beacon port. */
 void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from,
@@ -244,7 +246,7 @@ struct hub_view_link {
 	uint32_t link, remote_link;
 	struct hub_id peer;
 	struct endpoint local, remote;
-	bool is_up;
+	bool is_up, is_on_ethernet;
 	uint32_t rtt_us, cost_us;
 	uint8_t tx_phase; /* 0xff = none */
 	uint64_t session, up_since_ns;

@@ -40,8 +40,15 @@
 #define HUB_DIGEST_REPLY_NS (5 * NSEC_PER_SEC)
 #define HUB_RECORDS_PUSH_MAX 1024 /* records answered to one DIGEST */
 #define HUB_HELD_SENDS_MAX 16384 /* messages for held records in one event */
+#define HUB_CARRIER_PROOF_NS (2 * NSEC_PER_SEC) /* UDP up so soon after Ethernet went down */
 #define HUB_LOG_BURST 20 /* lines about peers' faults */
 #define HUB_LOG_INTERVAL_NS NSEC_PER_SEC
+
+/** enum path_carrier - what frames to a neighbour ride in */
+enum path_carrier {
+	PATH_UDP,
+	PATH_ETHERNET,
+};
 
 /**
  * struct path - one way to a neighbour: its id over one of our interfaces
@@ -59,6 +66,10 @@
  * @remote_link: peer's index
  * @local: our address
  * @remote: peer's address, with its data port
+ * @carrier: what frames to the peer ride in
+ * @remote_lladdr: peer's Ethernet address, with PATH_ETHERNET
+ * @fell_back_at: when frames were taken off Ethernet because the link was down; NEVER
+ * @is_deaf_to_ethernet: UDP got through where Ethernet did not
  * @keys: link key phases
  * @quality: liveness and cost
  * @frame_max: longest frame that gets through, 0 = not known
@@ -78,6 +89,10 @@ struct path {
 	bool is_link, in_kernel;
 	uint32_t remote_link;
 	struct endpoint local, remote;
+	enum path_carrier carrier;
+	uint8_t remote_lladdr[ENDPOINT_LLADDR_LEN];
+	uint64_t fell_back_at;
+	bool is_deaf_to_ethernet;
 	struct keyring keys;
 	struct link_quality quality;
 	uint32_t frame_max;
@@ -111,6 +126,8 @@ struct iface {
 	uint32_t ifindex;
 	struct endpoint addresses[HUB_ADDRESSES_MAX];
 	size_t n_addresses;
+	bool has_lladdr;
+	uint8_t lladdr[ENDPOINT_LLADDR_LEN];
 };
 
 /**
@@ -212,6 +229,14 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 			struct session *session, struct effects *fx);
 void path_session_lost(struct hub *hub, uint64_t now_ns, struct path *path, uint64_t session,
 		       struct effects *fx);
+/** path_lladdr() - Our Ethernet address on the link's interface. Return: false, none to tell. */
+bool path_lladdr(const struct hub *hub, uint32_t link, uint8_t ret[ENDPOINT_LLADDR_LEN]);
+/** path_choose_carrier() - By what HELLO and beacons told. Return: true, it is another one. */
+bool path_choose_carrier(const struct hub *hub, struct path *path, const struct session *session);
+/** path_judge_carrier() - The kernel reported the link: does Ethernet get through? */
+void path_judge_carrier(struct hub *hub, uint64_t now_ns, struct path *path, struct effects *fx);
+/** path_send_link() - Tell the kernel of the link as it is now. */
+void path_send_link(const struct path *path, struct effects *fx);
 /** path_evaluate() - Keys, reports or session changed: is the link alive? */
 void path_evaluate(struct hub *hub, uint64_t now_ns, struct path *path);
 /** path_promote() - The successor's key is in use: end the older session. */

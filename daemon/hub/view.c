@@ -67,6 +67,7 @@ int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg)
 			.peer = path->peer,
 			.local = path->local,
 			.remote = path->remote,
+			.is_on_ethernet = path->carrier == PATH_ETHERNET,
 			.is_up = path->quality.is_alive,
 			.rtt_us = path->quality.srtt_us,
 			.cost_us = path->quality.cost_us,

@@ -136,9 +136,10 @@ static void run_table(struct daemon *d, const struct effect *effect)
 
 	switch (effect->kind) {
 	case EFFECT_LINK_SET:
-		error = datapath_link_set(dp, effect->link_set.link, effect->link_set.remote_link,
-					  &effect->link_set.peer, &effect->link_set.local,
-					  &effect->link_set.remote);
+		error = datapath_link_set(
+			dp, effect->link_set.link, effect->link_set.remote_link,
+			&effect->link_set.peer, &effect->link_set.local, &effect->link_set.remote,
+			effect->link_set.has_lladdr ? effect->link_set.remote_lladdr : NULL);
 		break;
 	case EFFECT_LINK_DEL:
 		what = "link-del";

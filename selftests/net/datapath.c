@@ -171,7 +171,7 @@ static void set_link(struct fixture *f, uint32_t link, const struct hub_id *hub,
 {
 	struct endpoint local = ep("127.0.0.1", 0), remote = ep("127.0.0.2:4877", ifindex);
 
-	if (datapath_link_set(f->dp, link, 9, hub, &local, &remote))
+	if (datapath_link_set(f->dp, link, 9, hub, &local, &remote, NULL))
 		fail_msg("%s", datapath_last_error(f->dp));
 }
 
@@ -289,7 +289,8 @@ static void link_refusal_carries_the_kernels_sentence(void **state)
 	struct fixture *f = with_module(state);
 	struct endpoint local = ep("127.0.0.1", 0), multicast = ep("224.0.0.1:4877", 0);
 
-	assert_int_equal(datapath_link_set(f->dp, 7, 9, &peer, &local, &multicast), -EADDRNOTAVAIL);
+	assert_int_equal(datapath_link_set(f->dp, 7, 9, &peer, &local, &multicast, NULL),
+			 -EADDRNOTAVAIL);
 	assert_non_null(strstr(datapath_last_error(f->dp), "not a unicast address"));
 }
 

@@ -38,6 +38,7 @@ struct fixture_hub {
 	uint64_t boot_epoch;
 	unsigned int n[EFFECT_LOG + 1]; /* effects by kind */
 	struct effect_route route; /* first of the last set */
+	struct effect link_set; /* the last one */
 	size_t n_routes;
 	uint64_t last_session;
 };
@@ -95,6 +96,8 @@ static inline void fixture_run(struct fixture *f, int who)
 		struct effect *e = &f->fx.list[i];
 
 		h->n[e->kind]++;
+		if (e->kind == EFFECT_LINK_SET)
+			h->link_set = *e;
 		if (e->kind == EFFECT_ROUTES) {
 			h->n_routes = e->routes.n_routes;
 			if (h->n_routes)
@@ -139,7 +142,7 @@ static inline void fixture_start(struct fixture *f, int who)
 	h->address = (struct endpoint){.family = AF_INET, .ifindex = FIXTURE_IFINDEX};
 	h->address.addr4.s_addr = htonl(0xc0a80001u + who);
 	hub_on_start(h->hub, f->now, &f->fx);
-	hub_on_interface(h->hub, f->now, FIXTURE_IFINDEX, true, &h->address, 1, &f->fx);
+	hub_on_interface(h->hub, f->now, FIXTURE_IFINDEX, true, NULL, &h->address, 1, &f->fx);
 	fixture_run(f, who);
 }
 

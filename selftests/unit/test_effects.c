@@ -109,7 +109,7 @@ int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
 
 int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 		      const struct hub_id *peer, const struct endpoint *local,
-		      const struct endpoint *remote)
+		      const struct endpoint *remote, const uint8_t *lladdr)
 {
 	return 0;
 }

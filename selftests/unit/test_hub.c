@@ -273,11 +273,12 @@ static void interface_going_takes_its_links_along(void **state)
 {
 	struct fixture *f = *state;
 
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, false, NULL, 0, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, false, NULL, NULL, 0, &f->fx);
 	fixture_run(f, 0);
 	assert_int_equal(f->h[0].n_routes, 0);
 	assert_int_equal(f->h[0].n[EFFECT_LINK_DEL], 1);
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, &f->h[0].address, 1, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, &f->h[0].address, 1,
+			 &f->fx);
 	fixture_run(f, 0);
 	fixture_pass(f, 12 * S);
 	assert_int_equal(f->h[0].n_routes, 1);

@@ -32,6 +32,7 @@ void draw_links(struct meshctl *ctl, const json_t *answer)
 		{"INTERFACE", "interface", cell_text},
 		{"LOCAL", "local", cell_text},
 		{"REMOTE", "remote", cell_text},
+		{"CARRIER", "carrier", cell_text},
 		{"STATE", "state", cell_text, color_state},
 		{"SINCE", "up_ms", cell_age_ms, NULL, true},
 		{"RTT", "rtt_us", cell_us, NULL, true},
