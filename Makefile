@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Hubmesh: `make help` lists the targets.
 
-VERSION      := 0.1.0
+VERSION      := $(shell sed -n 's/^\#define HUBMESH_VERSION "\(.*\)"/\1/p' include/hubmesh/version.h)
 prefix       ?= /usr/local
 sbindir      ?= $(prefix)/sbin
 bindir       ?= $(prefix)/bin
@@ -22,7 +22,7 @@ PKG_CONFIG   ?= pkg-config
 WARN         := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 		-Wno-unused-parameter -Wno-missing-field-initializers
 CFLAGS       ?= -O2 -g
-BASE_CFLAGS   = -std=gnu11 $(WARN) -D_GNU_SOURCE -DHUBMESH_VERSION='"$(VERSION)"' \
+BASE_CFLAGS   = -std=gnu11 $(WARN) -D_GNU_SOURCE \
 		-Iinclude -Iinclude/uapi -I. \
 		$(shell $(PKG_CONFIG) --cflags $(PKGS_DAEMON) $(PKGS_CTL))
 
@@ -42,8 +42,8 @@ LIBS_DAEMON   = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON)) -lm
 LIBS_ALL      = $(shell $(PKG_CONFIG) --libs $(PKGS_DAEMON) $(PKGS_CTL) cmocka) -lm
 SANITIZE     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: all help modules tests unit fuzz sim net man install uninstall clean deps check \
-	check-debug demo bench
+.PHONY: all help modules modules_install tests unit fuzz sim net man install uninstall clean \
+	deb deps check check-debug demo bench print-cflags print-version
 
 all: $(B)/meshd $(B)/meshctl
 
@@ -51,6 +51,8 @@ help:
 	@echo "make              meshd and meshctl, in build/"
 	@echo "make modules      hubmesh.ko for the running kernel (KVER=, KDIR= for others)"
 	@echo "make install      all of it (DESTDIR=, prefix=); module only if it was built"
+	@echo "make uninstall    remove it again (same DESTDIR=, prefix=)"
+	@echo "make deb          Debian packages hubmesh and hubmesh-dkms, in build/deb/"
 	@echo "make demo         five hubs in one virtual machine, told as a story (KEEP=1: a shell)"
 	@echo "make check        every test; ends with: N passed, N failed, N skipped"
 	@echo "make check-debug  kernel tests under KASAN, lockdep, kmemleak, failing allocations, KCSAN"
@@ -63,7 +65,7 @@ help:
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@$(CC) $(BASE_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libmeshd.a: $(DAEMON_OBJ)
 $(B)/libmeshctl.a: $(filter-out $(O)/tools/meshctl/main.o,$(CTL_OBJ))
@@ -126,6 +128,9 @@ modules_install:
 print-cflags:
 	@echo $(BASE_CFLAGS)
 
+print-version:
+	@echo $(VERSION)
+
 # ---- documentation, installation
 
 man: $(MAN)
@@ -145,16 +150,21 @@ install: all man
 	install -m 644 scripts/completion/meshctl.bash $(DESTDIR)$(completiondir)/meshctl
 	for page in $(notdir $(MAN)); do \
 		install -D -m 644 $(B)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
-	if [ -e hubmesh.ko ]; then install -D -m 644 hubmesh.ko \
-		$(DESTDIR)/lib/modules/$(KVER)/extra/hubmesh.ko; \
-		[ -n "$(DESTDIR)" ] || depmod $(KVER); fi
+	# for the kernel it was built for, which need not be KVER's
+	if [ -e hubmesh.ko ]; then \
+		release=$$(modinfo -F vermagic ./hubmesh.ko | cut -d' ' -f1) && \
+		install -D -m 644 hubmesh.ko $(DESTDIR)/lib/modules/$$release/extra/hubmesh.ko && \
+		{ [ -n "$(DESTDIR)" ] || depmod $$release; }; fi
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/meshd $(DESTDIR)$(bindir)/meshctl \
 		$(DESTDIR)$(unitdir)/meshd.service $(DESTDIR)$(completiondir)/meshctl \
 		$(DESTDIR)$(sysconfdir)/hubmesh/meshd.yaml.example \
-		$(DESTDIR)/lib/modules/$(KVER)/extra/hubmesh.ko
+		$(DESTDIR)/lib/modules/*/extra/hubmesh.ko
 	for page in $(notdir $(MAN)); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
+
+deb:
+	@scripts/deb
 
 clean:
 	rm -rf $(B)

@@ -26,6 +26,7 @@
 #include "daemon/shell/daemon.h"
 #include "daemon/shell/notify.h"
 #include "daemon/shell/resident.h"
+#include "hubmesh/version.h"
 
 #define DEFAULT_CONFIG "/etc/hubmesh/meshd.yaml"
 #define CONFIG_ERRORS_TEXT_MAX 8192

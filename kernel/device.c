@@ -28,6 +28,8 @@
 #include <linux/random.h>
 #include <linux/udp.h>
 #include <net/rtnetlink.h>
+#include "../include/hubmesh/version.h"
+#include "carrier.h"
 #include "compat.h"
 #include "datapath.h"
 #include "device.h"
@@ -35,10 +37,15 @@
 #include "main.h"
 #include "train.h"
 
-/* Room the datapath needs in front of and behind an inner frame. */
+/*
+ * Room the datapath needs in front of an inner frame to seal it where it is.  LL_MAX_HEADER is
+ * the stack's guess at what an underlay wants; kernels without wireless devices guess less
+ * than the carrier takes.
+ */
+#define HM_OUTER_HEADROOM						\
+	(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(struct udphdr))
 #define HM_NEEDED_HEADROOM						\
-	(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(struct udphdr) + \
-	 HM_HDR_LEN + HM_ZONE_LEN)
+	(max_t(size_t, HM_OUTER_HEADROOM, HM_OUTER_ROOM) + HM_HDR_LEN + HM_ZONE_LEN)
 
 #define HM_FEATURES (NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |	\
 		     NETIF_F_GSO_SOFTWARE | NETIF_F_HIGHDMA)
@@ -278,7 +285,7 @@ static void hm_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *s
 static void hm_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
-	strscpy(info->version, HM_MODULE_VERSION, sizeof(info->version));
+	strscpy(info->version, HUBMESH_VERSION, sizeof(info->version));
 }
 
 static int hm_get_coalesce(struct net_device *dev, struct ethtool_coalesce *ec,

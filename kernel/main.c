@@ -15,6 +15,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include "../include/hubmesh/version.h"
 #include "datapath.h"
 #include "device.h"
 #include "ether.h"
@@ -72,7 +73,7 @@ static int __init hm_init(void)
 	ret = hm_device_register();
 	if (ret)
 		goto err_device;
-	pr_info("hubmesh: version=%s loaded\n", HM_MODULE_VERSION);
+	pr_info("hubmesh: version=%s loaded\n", HUBMESH_VERSION);
 	return 0;
 
 err_device:
@@ -103,6 +104,6 @@ module_exit(hm_exit);
 MODULE_AUTHOR("Hubmesh developers");
 MODULE_DESCRIPTION("Hubmesh: encrypted multi-hop Ethernet mesh");
 MODULE_LICENSE("GPL");
-MODULE_VERSION(HM_MODULE_VERSION);
+MODULE_VERSION(HUBMESH_VERSION);
 MODULE_ALIAS_RTNL_LINK("hubmesh");
 MODULE_ALIAS_GENL_FAMILY(HUBMESH_FAMILY_NAME);

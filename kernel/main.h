@@ -4,8 +4,6 @@
 
 #include <linux/workqueue.h>
 
-#define HM_MODULE_VERSION "0.1.0"
-
 /*
  * Every deferred free and timer of the module runs here, so that unloading can
  * wait for the last of them: use queue_rcu_work(hm_wq, ...) and

@@ -20,6 +20,7 @@
 #include "daemon/api/json.h"
 #include "daemon/api/snapshot.h"
 #include "daemon/lib/log.h"
+#include "hubmesh/version.h"
 
 #define MODULE_VERSION_PATH "/sys/module/hubmesh/version"
 

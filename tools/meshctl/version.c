@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "hubmesh/version.h"
 #include "tools/meshctl/client.h"
 #include "tools/meshctl/output.h"
 
