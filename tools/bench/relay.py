@@ -33,7 +33,7 @@ import time
 from systems import run
 from lib.netlink import inside
 
-SYSTEMS = ("hubmesh", "hubmesh-ether", "batman-adv", "ipfwd")
+SYSTEMS = ("hubmesh", "hubmesh-udp", "batman-adv", "ipfwd")
 # test: (bytes of a datagram, datagrams in one send)
 TESTS = {"relay-insns": (1370, 1), "relay-insns-64": (64, 1), "relay-insns-gso": (1370, 40)}
 WARM_UP, DATAGRAMS = 200, 8000

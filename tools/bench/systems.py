@@ -248,7 +248,8 @@ def hubmesh_rules(relays):
                for n in range(33)]
     entries += [policy.acl(policy.DENY, protocol=6 + 11 * (n % 2), dport=n) for n in range(1, 34)]
     entries += [policy.acl(policy.DENY, dst=f"198.51.{n}.0/24") for n in range(33)]
-    with hm.line(relays + 2, underlay_mtu=UNDERLAY_MTU, cipher=hm.GCM) as net:
+    with hm.line(relays + 2, underlay_mtu=UNDERLAY_MTU, cipher=hm.GCM,
+                 family="ether") as net:
         zone_of = {n: 10 + n for n in (1, relays + 2)}
         zones = [policy.zone(zone_of[n], hub=net[n].id) for n in zone_of]
         pairs = [policy.pair(a, b) for a in zone_of.values() for b in zone_of.values() if a != b]
@@ -258,11 +259,12 @@ def hubmesh_rules(relays):
         yield hubmesh_path(net)
 
 
+# hubmesh rides in Ethernet, which is what meshd chooses between hubs on one segment.
 SYSTEMS = {
-    "hubmesh": hubmesh(hm.GCM),
-    "hubmesh-ether": hubmesh(hm.GCM, family="ether"),
+    "hubmesh": hubmesh(hm.GCM, family="ether"),
+    "hubmesh-udp": hubmesh(hm.GCM),
+    "hubmesh-chacha": hubmesh(hm.CHACHA, family="ether"),
     "hubmesh-rules": hubmesh_rules,
-    "hubmesh-chacha": hubmesh(hm.CHACHA),
     "ipfwd": ipfwd,
     "batman-adv": batman,
     "wireguard": wireguard,
