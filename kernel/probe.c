@@ -8,10 +8,9 @@
  * synchronised clocks, by RFC 6298 smoothing.
  *
  * Any authentic frame, probe or not, shows that the peer lives; the first one
- * takes the link up.  A link that has been up goes down when @misses rounds of
- * its timer in a row saw no frame since the round before, which turns routes to
- * their backup at once (hm_nexthops_select()).  It goes on probing, so that it
- * comes up again by itself.
+ * takes the link up.  A link goes down when @misses rounds of its timer in a row
+ * saw no frame since the round before, which turns routes to their backup at once
+ * (hm_nexthops_select()).  It goes on probing, so that it comes up again by itself.
  *
  * A line may fail in one direction only, and the end that still hears has no way
  * to notice.  So the end that does not hear says so in its probes, from the round on
@@ -144,7 +143,7 @@ static void probe_round(struct timer_list *timer)
 		return;		/* hm_probe_restart() starts us again */
 	mod_timer(&link->probe.timer, jiffies + msecs_to_jiffies(interval_ms));
 	count_silence(link);
-	if (is_silent(link) && READ_ONCE(link->state) == HUBMESH_LINK_UP)
+	if (is_silent(link))
 		hm_link_set_state(link, HUBMESH_LINK_DOWN);
 	if (!netif_running(link->hm->dev))
 		return;
@@ -196,7 +195,7 @@ static void note_peer_hears(struct hm_link *link, bool hears)
 	WRITE_ONCE(link->probe.is_unheard, !hears);
 	if (hears)
 		hm_link_heard(link);
-	else if (READ_ONCE(link->state) == HUBMESH_LINK_UP)
+	else
 		hm_link_set_state(link, HUBMESH_LINK_DOWN);
 }
 
