@@ -723,6 +723,9 @@ def test_frame_without_ethernet_header_is_refused():
     expect_still_works()
 
 
+PATIENT = dict(target_us=1000000, interval_us=10000000)  # CoDel drops nothing
+
+
 def queued_at(rate, **settings):
     """Hub 1's link to peer 2 gets a rate and @settings for class 0, and one frame is sent on it:
     what comes now waits."""
@@ -785,7 +788,7 @@ def test_frames_that_wait_when_interface_or_link_goes_are_counted():
     removals = (lambda: ip_batch(lab.hub.netns, ["link set mesh0 down", "link set mesh0 up"]),
                 lambda: lab.hub.link_del(2))
     for remove in removals:
-        queued_at(1000)
+        queued_at(1000, **PATIENT)
         before = lab.hub.drops()
         for _ in range(20):
             lab.transmit(to(lab[2], bytes(1300)))
