@@ -12,6 +12,7 @@
 #define HUB_HUB_H
 
 #include "daemon/hub/effects.h"
+#include "daemon/registry/registry.h"
 
 struct hub;
 
@@ -208,6 +209,40 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 /** hub_on_stop() - Say goodbye: neighbours learn at once. */
 void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
 
+/**
+ * hub_on_service_set() - A service of ours is there, or promises something else.
+ * @hub: provider
+ * @now_ns: monotonic
+ * @manifest: by name and version; its hub is filled in
+ * @fx: appended to
+ *
+ * May come before hub_on_start().
+ *
+ * Return: 0; -EINVAL against the schema; -EMSGSIZE too large to sign; -ENOSPC
+ * CATALOGUE_ENTRIES_MAX services.
+ */
+int hub_on_service_set(struct hub *hub, uint64_t now_ns, const struct manifest *manifest,
+		       struct effects *fx);
+/** hub_on_service_removed() - A service of ours is not offered any more. */
+void hub_on_service_removed(struct hub *hub, uint64_t now_ns, const char *name,
+			    const char *version_text, struct effects *fx);
+/** hub_on_service_state() - Its health check says otherwise than before, or it drains. */
+void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
+			  const char *version_text, enum service_state state, struct effects *fx);
+/** hub_on_service_cached() - Bytes of BLOB_KEEP from an earlier run; before hub_on_start(). */
+void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len);
+/**
+ * hub_on_service_result() - A request to a provider ended.
+ * @hub: whose user it was
+ * @now_ns: monotonic
+ * @provider: who served it
+ * @digest: manifest it was served under; one not in the registry any more is ignored
+ * @is_error: it failed
+ * @latency_us: how long it took
+ */
+void hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id *provider,
+			   const uint8_t digest[SHA256_LEN], bool is_error, uint64_t latency_us);
+
 /* Read side: for the local API and the simulator's checks. Walks are in a
  * stable order (by id or index). Strings and pointers are borrowed until the
  * next event. */
@@ -286,6 +321,7 @@ struct hub_view_session {
  * @rekeys: link and seal keys that took over from another
  * @id_conflicts: records refused because their id is bound to another key
  * @address_conflicts: records of others that claimed our IPv4 address
+ * @pulls_limited: manifests a neighbour pulled too fast and did not get
  */
 struct hub_counters {
 	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_other_version,
@@ -295,6 +331,7 @@ struct hub_counters {
 	uint64_t records_accepted, records_stale, records_bad_signature, records_refused,
 		records_limited;
 	uint64_t routes_computed, rekeys, id_conflicts, address_conflicts;
+	uint64_t pulls_limited;
 };
 
 typedef int (*hub_view_hub_fn)(const struct hub_view_hub *view, void *arg);
@@ -321,6 +358,8 @@ int hub_path(const struct hub *hub, const struct hub_id *to, struct hub_id *path
 const struct hub_counters *hub_counters(const struct hub *hub);
 const struct hub_settings *hub_get_settings(const struct hub *hub);
 uint64_t hub_route_generation(const struct hub *hub);
+/** hub_get_registry() - Services of the mesh, to read. */
+const struct registry *hub_get_registry(const struct hub *hub);
 /** hub_find() - By id, name, ULA or IPv4 text. Return: 0; -ENOENT; -ENOTUNIQ (name). */
 int hub_find(const struct hub *hub, const char *text, struct hub_id *ret);
 

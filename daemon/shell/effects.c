@@ -224,6 +224,9 @@ static void run_effect(struct daemon *d, size_t at)
 	case EFFECT_PERSIST:
 		persist(d, effect);
 		break;
+	case EFFECT_BLOB_KEEP:
+	case EFFECT_BLOB_FORGET:
+		break;
 	case EFFECT_LOG:
 		write_log(effect);
 		break;

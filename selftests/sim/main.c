@@ -132,6 +132,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
 		break;
 	case SIM_CHECK:
 		break;
+	case SIM_SERVICE:
+		if (!sim->heal_ns)
+			services_on_event(sim);
+		break;
 	default:
 		net_on_event(sim, event);
 	}
@@ -223,6 +227,8 @@ static bool run(struct sim *sim)
 			     (struct sim_event){.kind = SIM_NODE_START, .node = i});
 	sim_schedule(sim, 0, (struct sim_event){.kind = SIM_PROBE});
 	sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_TRAFFIC});
+	if (o->has_churn)
+		sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_SERVICE});
 	if (o->has_cut || o->has_partition || o->has_crash || o->has_restart)
 		schedule_faults(sim);
 	else if (run_until(sim, o->seconds * NSEC_PER_SEC, true, why, sizeof(why)))
@@ -260,6 +266,8 @@ static bool parse_faults(struct sim_options *o)
 			o->has_drift = true;
 		else if (!strcmp(word, "rekey"))
 			o->has_rekey = true;
+		else if (!strcmp(word, "churn"))
+			o->has_churn = true;
 		else if (strcmp(word, "none"))
 			ok = false;
 	}
@@ -269,9 +277,10 @@ static bool parse_faults(struct sim_options *o)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
-			"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
-			"rekey]\n           [--trace FILE] [--verbose]\n");
+	fprintf(stderr,
+		"usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
+		"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
+		"rekey,churn]\n           [--services EVERY_NTH] [--trace FILE] [--verbose]\n");
 	return 2;
 }
 
@@ -291,17 +300,17 @@ static void print_result(const struct sim *sim, bool ok)
 	       (unsigned long long)sim->promotions);
 	if (!ok)
 		printf("%s\nrepeat: sim --seed %llu --topology %s --hubs %d --seconds %llu "
-		       "--faults %s --trace sim.trace\n",
+		       "--faults %s --services %d --trace sim.trace\n",
 		       sim->failure, (unsigned long long)o->seed, o->topology, o->hubs,
-		       (unsigned long long)o->seconds, o->faults);
+		       (unsigned long long)o->seconds, o->faults, o->services);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"seed", 1, NULL, 's'},	 {"topology", 1, NULL, 't'},
-					      {"hubs", 1, NULL, 'n'},	 {"seconds", 1, NULL, 'T'},
-					      {"faults", 1, NULL, 'f'},	 {"trace", 1, NULL, 'o'},
-					      {"verbose", 0, NULL, 'v'}, {0}};
+	static const struct option longs[] = {
+		{"seed", 1, NULL, 's'},	 {"services", 1, NULL, 'S'}, {"topology", 1, NULL, 't'},
+		{"hubs", 1, NULL, 'n'},	 {"seconds", 1, NULL, 'T'},  {"faults", 1, NULL, 'f'},
+		{"trace", 1, NULL, 'o'}, {"verbose", 0, NULL, 'v'},  {0}};
 	struct sim_options o = {
 		.seed = 1, .topology = "ring", .hubs = 8, .seconds = 30, .faults = "none"};
 	struct sim sim;
@@ -312,6 +321,9 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'S':
+			o.services = atoi(optarg);
 			break;
 		case 't':
 			o.topology = optarg;
@@ -335,7 +347,7 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || !parse_faults(&o))
+	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || !parse_faults(&o))
 		return usage();
 	sim_init(&sim, &o);
 	ok = run(&sim);
