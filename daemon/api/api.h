@@ -31,6 +31,7 @@
 
 struct api;
 struct config;
+struct services;
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
@@ -38,6 +39,7 @@ struct config;
  * @datapath: NULL without the module
  * @transport: for its counters; NULL leaves them out
  * @underlay: for interface names; NULL writes "?"
+ * @services: what this hub provides; NULL: it cannot be asked or changed
  * @config: the settings in force, without secrets (there are none in it)
  * @module_error: why @datapath is NULL, for a person; may be NULL
  * @certificate_not_after_s: our certificate ends then, Unix time; 0 = unknown
@@ -50,6 +52,7 @@ struct api_context {
 	struct datapath *datapath;
 	const struct transport *transport;
 	const struct underlay *underlay;
+	struct services *services;
 	const struct config *config;
 	const char *module_error;
 	int64_t certificate_not_after_s;

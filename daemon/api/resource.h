@@ -78,6 +78,11 @@ struct api_state {
  */
 void api_answer(struct api_state *state, const struct api_request *request, struct api_reply *ret);
 
+/** api_object_new() - {"api": 1}, to be filled. */
+json_t *api_object_new(void);
+/** api_reply_ok() - Fill @ret with @object (consumed). */
+void api_reply_ok(struct api_reply *ret, json_t *object);
+
 /** api_reply_error() - Fill @ret with an error object. @hint may be NULL. */
 void api_reply_error(struct api_reply *ret, unsigned int status, const char *code, const char *hint,
 		     const char *fmt, ...) __attribute__((format(printf, 5, 6)));

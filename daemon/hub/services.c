@@ -369,8 +369,3 @@ uint64_t services_deadline(const struct hub *hub)
 {
 	return registry_deadline(hub->registry);
 }
-
-const struct registry *hub_get_registry(const struct hub *hub)
-{
-	return hub->registry;
-}

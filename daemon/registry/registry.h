@@ -157,11 +157,10 @@ void registry_free(struct registry *registry);
 int registry_set_catalogue(struct registry *registry, uint64_t now_ns, int64_t unix_s,
 			   const struct hub_id *hub, const uint8_t *digest, uint64_t from);
 
-/**
- * registry_find_want() - By digest; NULL when it is not missing.
- *
- * Several hubs may name one digest; ask again after registry_take().  Borrowed
- * until the next change.
+/*
+ * registry_find_want() - By digest; NULL when it is not missing.  Several hubs
+ * may name one digest: ask again after registry_take().  Borrowed until the
+ * next change.
  */
 struct registry_want *registry_find_want(const struct registry *registry, const uint8_t *digest);
 /** registry_want_at() - Walk over wants, @i from 0; NULL at the end. */

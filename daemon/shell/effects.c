@@ -226,6 +226,7 @@ static void run_effect(struct daemon *d, size_t at)
 		break;
 	case EFFECT_BLOB_KEEP:
 	case EFFECT_BLOB_FORGET:
+		daemon_run_blob(d, effect);
 		break;
 	case EFFECT_LOG:
 		write_log(effect);

@@ -60,6 +60,16 @@ static const struct meshctl_command commands[] = {
 	 "Needs root. A file with errors changes nothing and is explained.\n\n"
 	 "Example:\n  meshctl reload\n",
 	 false, cmd_reload},
+	{"service", "[list | add FILE | remove NAME | show NAME | history [NAME]]",
+	 "List the services of the mesh; offer and withdraw this hub's",
+	 "Commands:\n"
+	 "  list             every service of every hub (default)\n"
+	 "  add FILE         check a definition and offer the service; needs root\n"
+	 "  remove NAME      offer it no more; needs root\n"
+	 "  show NAME        all that is known of a service\n"
+	 "  history [NAME]   every version seen, with its results\n\n"
+	 "Example:\n  meshctl service add speech.yaml\n",
+	 false, cmd_service},
 	{"ca", "COMMAND ...", "Make a mesh's root and issue certificates for hubs",
 	 "Works on files; the daemon is not asked.\n\n"
 	 "Commands:\n"
