@@ -540,6 +540,7 @@ void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	if (now_ns >= routes_due_at(hub))
 		routes_update(hub, now_ns, fx);
 	services_settle(hub, now_ns, fx);
+	brokering_settle(hub, now_ns, fx);
 }
 
 static void compare_with_someone(struct hub *hub, uint64_t now_ns, struct effects *fx)

@@ -67,6 +67,7 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->neighbours = neighbours_new(hub->mesh_tag, &settings->id);
 	neighbours_set_lifetime(hub->neighbours, settings->beacon_interval_max_ms * NSEC_PER_MSEC);
 	hub->registry = registry_new();
+	hub->broker = broker_new(&settings->id, settings->seed);
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
@@ -87,6 +88,7 @@ void hub_free(struct hub *hub)
 	lsdb_fini(&hub->lsdb);
 	routes_fini(&hub->routes);
 	neighbours_free(hub->neighbours);
+	broker_free(hub->broker);
 	registry_free(hub->registry);
 	trust_free(hub->trust);
 	secret_free(hub->private_key);
@@ -523,6 +525,7 @@ uint64_t hub_next_deadline(const struct hub *hub)
 	at = earlier(at, keys_deadline(hub));
 	at = earlier(at, paths_deadline(hub));
 	at = earlier(at, services_deadline(hub));
+	at = earlier(at, brokering_deadline(hub));
 	return earlier(at, topology_deadline(hub));
 }
 
@@ -847,6 +850,8 @@ static int dispatch(struct hub *hub, uint64_t now_ns, struct session *session, u
 		return on_pull(hub, now_ns, session, body, len, fx);
 	case CONTROL_BLOB:
 		return on_blob(hub, now_ns, session, body, len, fx);
+	case CONTROL_BROKER:
+		return on_broker(hub, now_ns, session, body, len, fx);
 	case CONTROL_BYE:
 		if (session->kind == SESSION_MESH)
 			session_end(hub, now_ns, session, "peer said goodbye", fx);

@@ -7,6 +7,7 @@
  *   negotiate.c  link and seal keys over sessions, rekey
  *   flood.c      link-state records in and out, routes, addresses
  *   services.c   catalogues and manifests in and out
+ *   brokering.c  the broker's messages on their way
  *   view.c       the read side
  * All of them wire rooms together; none is called from outside.
  */
@@ -16,6 +17,7 @@
 #include "daemon/address/mesh_address.h"
 #include "daemon/beacon/neighbour.h"
 #include "daemon/beacon/trickle.h"
+#include "daemon/broker/broker.h"
 #include "daemon/hub/hub.h"
 #include "daemon/registry/registry.h"
 #include "daemon/routing/route.h"
@@ -189,6 +191,9 @@ struct hub {
 	size_t n_own;
 	bool has_catalogue;
 	uint8_t catalogue[SHA256_LEN]; /* of our own */
+
+	struct broker *broker;
+	uint64_t broker_seq, broker_changes;
 };
 
 /* hub.c: shared by the chapters */
@@ -295,6 +300,13 @@ int on_blob(struct hub *hub, uint64_t now_ns, struct session *session, const uin
 /** services_settle() - End of every event: pull what is missing and due. */
 void services_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t services_deadline(const struct hub *hub);
+
+/* brokering.c */
+int on_broker(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+	      size_t len, struct effects *fx);
+/** brokering_settle() - End of every event: timers, and providers that changed. */
+void brokering_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t brokering_deadline(const struct hub *hub);
 /** hub_pubkey() - Return: false when no valid record of the hub is known. */
 bool hub_pubkey(struct hub *hub, const struct hub_id *id, uint8_t ret[HUB_PUBKEY_LEN]);
 

@@ -48,7 +48,6 @@
  * @latency_us: peak-sensitive moving average, see registry_result()
  * @error_permille: moving average
  * @result_ns: time of the newest result, 0 none
- * @avoid_until_ns: refused or silent: not to be asked before then
  */
 struct registry_live {
 	uint64_t told_ns;
@@ -56,7 +55,7 @@ struct registry_live {
 	uint64_t asked, answered, requests, errors;
 	uint64_t latency_us;
 	uint32_t error_permille;
-	uint64_t result_ns, avoid_until_ns;
+	uint64_t result_ns;
 };
 
 /**

@@ -26,7 +26,7 @@
 #define SIM_HANDSHAKE_NS (4 * NSEC_PER_MSEC)
 #define SIM_CONTROL_PORT 4878
 #define SIM_DATA_PORT 4877
-#define SIM_SERVICE_SLOTS 4
+#define SIM_REQUEST_NS (8 * NSEC_PER_SEC) /* every hub asks then, all at once */
 
 /** struct sim_key - stands for key material: equal fields, equal keys */
 struct sim_key {
@@ -72,6 +72,7 @@ struct sim_node {
 	bool is_withdrawn;
 	uint8_t service_state;
 	uint32_t patch;
+	uint64_t request; /* of this life, 0 not asked yet */
 	/* kernel */
 	struct sim_link *links; /* by index */
 	size_t n_links;
@@ -126,6 +127,8 @@ enum sim_event_kind {
 	SIM_TRAFFIC,
 	SIM_CHECK,
 	SIM_SERVICE,
+	SIM_REQUEST,
+	SIM_LEASES,
 };
 
 struct sim_event {
@@ -141,6 +144,8 @@ struct sim_options {
 	uint64_t seed;
 	const char *topology, *trace_path, *faults;
 	int hubs, services;
+	uint32_t slots;
+	bool has_requests;
 	uint64_t seconds;
 	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey,
 		has_churn, verbose;
@@ -167,6 +172,7 @@ struct sim {
 	/* figures */
 	uint64_t heal_ns, first_converged_ns, converged_ns, seals_ns;
 	uint64_t frames_sent, frames_delivered, frames_lost, loops, events, promotions;
+	uint64_t granted, refused, leases_max, leases_all, providers_used;
 	uint64_t sent_by_kind[EFFECT_LOG + 1];
 };
 
@@ -214,6 +220,12 @@ bool kernel_send_frame(struct sim *sim, int from, int to);
 /** services_start() - Before the hub starts: what it provides. */
 void services_start(struct sim *sim, struct sim_node *node);
 void services_on_event(struct sim *sim);
+/** services_request() - Its user asks for the service, and keeps it. */
+void services_request(struct sim *sim, struct sim_node *node);
+/** services_check_leases() - What must hold at any time. */
+void services_check_leases(struct sim *sim);
+/** services_count() - Figures of the end. */
+void services_count(struct sim *sim);
 /** services_converged() - Every hub knows exactly what is offered. All are alive. */
 bool services_converged(const struct sim *sim, char *why, size_t size);
 
