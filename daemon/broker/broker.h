@@ -54,6 +54,7 @@
 #define BROKER_JITTER_NS (200 * NSEC_PER_MSEC) /* before users of one lost provider ask anew */
 #define BROKER_NEARLY_PERCENT 10 /* offers that much worse than the best are as good */
 #define BROKER_LATENCY_US 1000 /* of a service nobody has measured yet */
+#define BROKER_LOADED_LEASE_MS 5000 /* at most, from BROKER_LOADED_PERMILLE on */
 #define BROKER_LOADED_PERMILLE 800 /* from here on leases are shorter and dearer */
 #define BROKER_SENDERS_MAX 4096 /* hubs whose message numbers are remembered */
 #define BROKER_SHARED_MAX 107

@@ -4,8 +4,7 @@
  *
  * Admission: the manifest must be in force and available, a slot free, and
  * no hub may have more than half of the slots while others have some.  From
- * BROKER_LOADED_PERMILLE on offers are for half the time and up to twice the
- * price; with fewer free slots than wanted the offer is for those.
+ * BROKER_LOADED_PERMILLE on leases are short and cost up to twice the price; with fewer free slots than wanted the offer is for those.
  */
 #include "daemon/broker/internal.h"
 
@@ -188,7 +187,8 @@ static struct terms terms_for(const struct broker *broker, const struct broker_w
 
 		terms.price_micro +=
 			(uint32_t)dearer < UINT32_MAX - terms.price_micro ? (uint32_t)dearer : 0;
-		terms.duration_ms = bounded_duration(terms.duration_ms / 2);
+		if (terms.duration_ms > BROKER_LOADED_LEASE_MS)
+			terms.duration_ms = BROKER_LOADED_LEASE_MS;
 	}
 	terms.slots = message->slots < terms.free_slots ? message->slots : terms.free_slots;
 	if (instance->state != SERVICE_AVAILABLE)

@@ -289,10 +289,11 @@ static bool parse_faults(struct sim_options *o)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
-			"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
-			"rekey,churn]\n           [--services EVERY_NTH] [--requests] [--trace "
-			"FILE] [--verbose]\n");
+	fprintf(stderr,
+		"usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
+		"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
+		"rekey,churn]\n           [--services EVERY_NTH] [--slots N] [--requests] [--trace "
+		"FILE] [--verbose]\n");
 	return 2;
 }
 
@@ -315,22 +316,31 @@ static void print_result(const struct sim *sim, bool ok)
 	       (unsigned long long)sim->granted, (unsigned long long)sim->refused);
 	if (!ok)
 		printf("%s\nrepeat: sim --seed %llu --topology %s --hubs %d --seconds %llu "
-		       "--faults %s --services %d%s --trace sim.trace\n",
+		       "--faults %s --services %d --slots %u%s --trace sim.trace\n",
 		       sim->failure, (unsigned long long)o->seed, o->topology, o->hubs,
-		       (unsigned long long)o->seconds, o->faults, o->services,
+		       (unsigned long long)o->seconds, o->faults, o->services, o->slots,
 		       o->has_requests ? " --requests" : "");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"seed", 1, NULL, 's'},	    {"services", 1, NULL, 'S'},
-		{"requests", 0, NULL, 'R'}, {"topology", 1, NULL, 't'},
-		{"hubs", 1, NULL, 'n'},	    {"seconds", 1, NULL, 'T'},
-		{"faults", 1, NULL, 'f'},   {"trace", 1, NULL, 'o'},
-		{"verbose", 0, NULL, 'v'},  {0}};
-	struct sim_options o = {
-		.seed = 1, .topology = "ring", .hubs = 8, .seconds = 30, .faults = "none"};
+	static const struct option longs[] = {{"seed", 1, NULL, 's'},
+					      {"services", 1, NULL, 'S'},
+					      {"requests", 0, NULL, 'R'},
+					      {"slots", 1, NULL, 'L'},
+					      {"topology", 1, NULL, 't'},
+					      {"hubs", 1, NULL, 'n'},
+					      {"seconds", 1, NULL, 'T'},
+					      {"faults", 1, NULL, 'f'},
+					      {"trace", 1, NULL, 'o'},
+					      {"verbose", 0, NULL, 'v'},
+					      {0}};
+	struct sim_options o = {.seed = 1,
+				.topology = "ring",
+				.hubs = 8,
+				.seconds = 30,
+				.faults = "none",
+				.slots = 8};
 	struct sim sim;
 	bool ok;
 	int c;
@@ -339,6 +349,9 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'L':
+			o.slots = (uint32_t)atoi(optarg);
 			break;
 		case 'R':
 			o.has_requests = true;
@@ -368,7 +381,8 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || !parse_faults(&o))
+	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || o.slots < 1 ||
+	    o.slots > MANIFEST_SLOTS_MAX || !parse_faults(&o))
 		return usage();
 	sim_init(&sim, &o);
 	ok = run(&sim);
