@@ -222,6 +222,8 @@ static int open_api(struct daemon *d)
 		.certificate_not_after_s = d->certificate_not_after_s,
 		.now_ns = daemon_now_ns,
 		.reload = daemon_reload,
+		.resolve = daemon_resolve,
+		.release = daemon_release,
 		.arg = d,
 	};
 	_cleanup_free_ char *path = xstrdup(d->config.socket_path);

@@ -45,6 +45,8 @@ struct services;
  * @certificate_not_after_s: our certificate ends then, Unix time; 0 = unknown
  * @now_ns: monotonic clock of the hub's events
  * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
+ * @resolve: a user needs a service: the request's id, 0 refused; NULL: never
+ * @release: the user of a request is done; NULL: nobody ever asked
  * @arg: handed to the functions
  */
 struct api_context {
@@ -58,6 +60,8 @@ struct api_context {
 	int64_t certificate_not_after_s;
 	uint64_t (*now_ns)(void *arg);
 	int (*reload)(void *arg, char *error, size_t error_size);
+	uint64_t (*resolve)(void *arg, const struct broker_query *query);
+	void (*release)(void *arg, uint64_t request);
 	void *arg;
 };
 

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "daemon/api/json.h"
+#include "daemon/api/requests.h"
 #include "daemon/api/services.h"
 #include "daemon/api/snapshot.h"
 #include "daemon/lib/log.h"
@@ -585,6 +586,10 @@ static const struct resource {
 	{"/v1/config", false, get_config},
 	{"/v1/services", false, get_services},
 	{"/v1/service-history", false, get_service_history},
+	{"/v1/requests", false, get_requests},
+	{"/v1/leases", false, get_leases},
+	{"/v1/resolve", true, post_resolve},
+	{"/v1/release", true, post_release},
 	{"/v1/service-add", true, post_service_add},
 	{"/v1/service-remove", true, post_service_remove},
 	{"/v1/reload", true, post_reload},

@@ -97,6 +97,10 @@ void daemon_run_effects(struct daemon *d);
 
 /* services.c */
 struct services_events daemon_services_events(struct daemon *d);
+/** daemon_resolve() - A local user needs a service. Return: the request; 0 refused. */
+uint64_t daemon_resolve(void *arg, const struct broker_query *query);
+/** daemon_release() - The user of a request is done. */
+void daemon_release(void *arg, uint64_t request);
 /** daemon_read_cache() - Manifests of an earlier run, to the hub. */
 void daemon_read_cache(struct daemon *d);
 /** daemon_run_blob() - BLOB_KEEP and BLOB_FORGET. */

@@ -72,3 +72,20 @@ void daemon_run_blob(struct daemon *d, const struct effect *effect)
 	if (r) /* it is pulled again after the next start */
 		log_debug(LOG_LOCAL_CLASS, "event=manifest-not-cached error=\"%s\"", strerror(-r));
 }
+
+uint64_t daemon_resolve(void *arg, const struct broker_query *query)
+{
+	struct daemon *d = arg;
+	uint64_t request = hub_on_service_resolve(d->hub, daemon_now_ns(d), query, &d->fx);
+
+	daemon_run_effects(d);
+	return request;
+}
+
+void daemon_release(void *arg, uint64_t request)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_released(d->hub, daemon_now_ns(d), request, &d->fx);
+	daemon_run_effects(d);
+}

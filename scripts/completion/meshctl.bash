@@ -35,7 +35,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions stats ping top log log-level config reload service ca version help "
+	local commands=" status hubs links routes path sessions stats ping top log log-level config reload service resolve ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
@@ -67,6 +67,7 @@ _meshctl()
 		log-level:) words="error warning info debug" ;;
 		service:) words="list add remove show history" ;;
 		service:remove | service:show | service:history) words=$(_meshctl_services) ;;
+		resolve:) words="$(_meshctl_services) -e --explain -r --range --interface --zone --capability --credential --max-latency --max-price --slots --shared" ;;
 		ca:) words="init issue show --help" ;;
 		ca:*) words="--mesh --dir --days --hub --out --pubkey --help" ;;
 		help:) words=$commands ;;

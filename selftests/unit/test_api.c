@@ -78,6 +78,7 @@ static void fill_registry(void)
 	int len;
 
 	hub.registry = registry_new();
+	hub.broker = broker_new(&(struct hub_id){{2}}, 1);
 	assert_int_equal(ed25519_public_key(seed, pubkey), 0);
 	len = manifest_encode(&manifest, seed, pubkey, bytes, sizeof(bytes));
 	assert_true(len > 0);
@@ -116,6 +117,8 @@ static int tear_down(void **state)
 	log_ring_free(api_state.ring);
 	registry_free(hub.registry);
 	hub.registry = NULL;
+	broker_free(hub.broker);
+	hub.broker = NULL;
 	return 0;
 }
 
@@ -616,6 +619,78 @@ static void services_cannot_change_without_a_directory(void **state)
 	json_decref(ask("POST", "/v1/service-remove", NULL, NULL, "{\"name\":\"a\"}", 501));
 }
 
+static uint32_t fake_cost_us(void *arg, const struct hub_id *id)
+{
+	return 700;
+}
+
+static uint64_t fake_epoch(void *arg, const struct hub_id *id)
+{
+	return 1;
+}
+
+static uint64_t fake_resolve(void *arg, const struct broker_query *query)
+{
+	struct broker_world world = {hub.registry, fake_cost_us, fake_epoch, NULL};
+	struct broker_output out = {0};
+	uint64_t id = broker_resolve(hub.broker, FAKE_NOW_NS, &world, query, &out);
+
+	free(out.messages);
+	return id;
+}
+
+static void fake_release(void *arg, uint64_t request)
+{
+	struct broker_output out = {0};
+
+	broker_release(hub.broker, FAKE_NOW_NS, request, &out);
+	free(out.messages);
+}
+
+static void resolve_shows_candidates_and_release_forgets_them(void **state)
+{
+	json_t *answer, *candidate;
+
+	api_state.context.resolve = fake_resolve;
+	api_state.context.release = fake_release;
+	answer = ask("POST", "/v1/resolve", NULL, NULL,
+		     "{\"name\":\"speech\",\"range\":\"^1\",\"slots\":2}", 200);
+	assert_string_equal(json_string_value(json_object_get(answer, "state")), "gathering");
+	candidate = json_array_get(json_object_get(answer, "candidates"), 0);
+	assert_string_equal(json_string_value(json_object_get(candidate, "version")), "1.4.2");
+	assert_int_equal(json_integer_value(json_object_get(candidate, "route_us")), 700);
+	assert_true(json_is_null(json_object_get(candidate, "score")));
+	json_decref(answer);
+	answer = ask("GET", "/v1/requests", "id", "1", NULL, 200);
+	assert_int_equal(json_integer_value(json_object_get(answer, "request")), 1);
+	json_decref(answer);
+	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 200));
+	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 404));
+	json_decref(ask("GET", "/v1/requests", "id", "1", NULL, 404));
+	json_decref(get("/v1/requests"));
+	json_decref(get("/v1/leases"));
+}
+
+static void bad_queries_are_refused_with_what_is_wrong(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"name\":5}",
+		"{\"name\":\"A\"}",
+		"{\"name\":\"a\",\"bogus\":1}",
+		"{\"name\":\"a\",\"range\":\"x y\"}",
+		"{\"name\":\"a\",\"slots\":-1}",
+		"{\"name\":\"a\",\"protocol\":\"smoke\"}",
+		"{\"name\":\"a\",\"keep\":1}",
+		"{\"name\":\"a\",\"capabilities\":[1]}",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		json_decref(ask("POST", "/v1/resolve", NULL, NULL, bad[i], 400));
+}
+
 /* ---- over a socket ---- */
 
 struct server {
@@ -942,6 +1017,8 @@ int main(void)
 		ON_STATE(services_show_manifest_and_live_numbers),
 		ON_STATE(service_history_lists_versions),
 		ON_STATE(services_cannot_change_without_a_directory),
+		ON_STATE(resolve_shows_candidates_and_release_forgets_them),
+		ON_STATE(bad_queries_are_refused_with_what_is_wrong),
 		ON_STATE(config_shows_what_is_in_force),
 		ON_STATE(log_gives_the_newest_lines_without_a_place),
 		ON_STATE(log_continues_after_a_place_and_counts_the_missed),
