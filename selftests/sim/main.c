@@ -255,7 +255,7 @@ static bool run(struct sim *sim)
 	}
 	sim->converged_ns = sim->now_ns - sim->heal_ns;
 	services_count(sim);
-	return phase_seals(sim);
+	return !sim->failure[0] && phase_seals(sim);
 }
 
 static bool parse_faults(struct sim_options *o)

@@ -14,6 +14,7 @@
 #include "selftests/sim/sim.h"
 
 #define SERVICE_NAME "speech"
+#define HERD 3 /* times the mean: more is a herd; near providers may well have twice */
 #define CHANGE_NS (400 * NSEC_PER_MSEC)
 
 static bool is_provider(const struct sim *sim, const struct sim_node *node)
@@ -225,6 +226,20 @@ static bool all_are_served(const struct sim *sim, char *why, size_t size)
 	return true;
 }
 
+/* Everybody asked at once: no provider may have drawn far more than its part. */
+static void check_spread(struct sim *sim)
+{
+	uint64_t providers = sim->options.services
+				     ? (uint64_t)(sim->n_nodes - 1) / sim->options.services + 1
+				     : 0;
+
+	if (sim->options.has_requests && !strcmp(sim->options.faults, "none") &&
+	    sim->leases_max * providers > HERD * sim->leases_all)
+		sim_fail(sim, "one of %llu providers has %llu of %llu leases",
+			 (unsigned long long)providers, (unsigned long long)sim->leases_max,
+			 (unsigned long long)sim->leases_all);
+}
+
 void services_count(struct sim *sim)
 {
 	for (int i = 0; i < sim->n_nodes; i++) {
@@ -240,6 +255,7 @@ void services_count(struct sim *sim)
 		if (n > sim->leases_max)
 			sim->leases_max = n;
 	}
+	check_spread(sim);
 }
 
 bool services_converged(const struct sim *sim, char *why, size_t size)
