@@ -147,29 +147,6 @@ void hm_carrier_close(struct hm_device *hm)
 	close_socket(&hm->sock6);
 }
 
-/**
- * hm_carrier_whole_max() - What fits in one packet and gets through.
- * @link: link; @link->route_max remembers what fits
- * @mtu: of the route or device
- * @headers: bytes of outer headers that count against it
- *
- * Return: longest frame, bytes.
- */
-unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
-				  unsigned int headers)
-{
-	u32 limit = READ_ONCE(link->mtu);
-	unsigned int max;
-
-	if (limit && limit < mtu)
-		mtu = limit;
-	max = mtu > headers ? mtu - headers : 0;
-	if (READ_ONCE(link->route_max) != max)
-		WRITE_ONCE(link->route_max, max);
-	limit = READ_ONCE(link->pmtu.limit);
-	return limit && limit < max ? limit : max;
-}
-
 /* Largest frame that may be sent, in fragments if it must; remembers it. */
 static unsigned int note_frame_max(struct hm_link *link, unsigned int whole_max)
 {

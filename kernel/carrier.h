@@ -7,8 +7,7 @@
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
 #include <linux/udp.h>
-
-struct hm_link;
+#include "link.h"
 
 #define HM_OUTER4	((unsigned int)(sizeof(struct iphdr) + sizeof(struct udphdr)))
 #define HM_OUTER6	((unsigned int)(sizeof(struct ipv6hdr) + sizeof(struct udphdr)))
@@ -23,8 +22,29 @@ struct hm_link;
 #define HM_SUPER_BYTES	(GSO_LEGACY_MAX_SIZE - 1 - ETH_HLEN - HM_OUTER6)
 
 /* Shared by the carriers */
-unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
-				  unsigned int headers);
+/**
+ * hm_carrier_whole_max() - What fits in one packet and gets through.
+ * @link: link; @link->route_max remembers what fits
+ * @mtu: of the route or device
+ * @headers: bytes of outer headers that count against it
+ *
+ * Return: longest frame, bytes.
+ */
+static inline unsigned int hm_carrier_whole_max(struct hm_link *link, unsigned int mtu,
+						unsigned int headers)
+{
+	u32 limit = READ_ONCE(link->mtu);
+	unsigned int max;
+
+	if (limit && limit < mtu)
+		mtu = limit;
+	max = mtu > headers ? mtu - headers : 0;
+	if (READ_ONCE(link->route_max) != max)
+		WRITE_ONCE(link->route_max, max);
+	limit = READ_ONCE(link->pmtu.limit);
+	return limit && limit < max ? limit : max;
+}
+
 bool hm_carrier_is_search(const struct hm_link *link, const struct sk_buff *skb,
 			  unsigned int len);
 

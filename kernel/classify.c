@@ -8,141 +8,17 @@
  * pointer test: the VLAN priority, else the class selector of the DS field (its
  * upper three bits), else the priority the stack gave the packet.
  *
- * Rules look at headers only as far as they are where they usually are: two VLAN
- * tags, IPv6 without extension headers, first fragments.  What is not there does
- * not hit.
+ * Rules see what inner.c reads.  What is not there, or is malformed, does not hit;
+ * refusing it is the filter's business.
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <net/dsfield.h>
-#include <net/ip.h>
 #include "classify.h"
 #include "device.h"
 
 #define HM_DSCP_SHIFT	2	/* DS field: DSCP, then two bits of ECN */
-#define HM_VLAN_TAGS	2	/* looked behind */
-
-/**
- * struct inner_look - what rules look at in a frame
- * @ethertype: type behind VLAN tags
- * @vlan_tci: outer VLAN tag
- * @has_vlan: there is one
- * @has_ports: @sport and @dport are
- * @family: AF_INET, AF_INET6 or AF_UNSPEC; the next four only if not AF_UNSPEC
- * @dscp: DSCP
- * @protocol: IP protocol
- * @src: source address, IPv4 in the first word
- * @dst: destination address
- * @sport: source port, host order
- * @dport: destination port, host order
- */
-struct inner_look {
-	__be16 ethertype;
-	u16 vlan_tci;
-	bool has_vlan, has_ports;
-	sa_family_t family;
-	u8 dscp, protocol;
-	__be32 src[4], dst[4];
-	u16 sport, dport;
-};
-
-static bool protocol_has_ports(u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void look_at_ports(struct inner_look *look, const struct sk_buff *skb, int at)
-{
-	__be16 room[2];
-	const __be16 *ports;
-
-	if (!protocol_has_ports(look->protocol))
-		return;
-	ports = skb_header_pointer(skb, at, sizeof(room), room);
-	if (!ports)
-		return;
-	look->sport = ntohs(ports[0]);
-	look->dport = ntohs(ports[1]);
-	look->has_ports = true;
-}
-
-static void look_at_ipv4(struct inner_look *look, const struct sk_buff *skb, int at)
-{
-	struct iphdr room;
-	const struct iphdr *iph = skb_header_pointer(skb, at, sizeof(room), &room);
-
-	if (!iph || iph->version != 4 || iph->ihl < 5)
-		return;
-	look->family = AF_INET;
-	look->dscp = iph->tos >> HM_DSCP_SHIFT;
-	look->protocol = iph->protocol;
-	look->src[0] = iph->saddr;
-	look->dst[0] = iph->daddr;
-	if (!(iph->frag_off & htons(IP_OFFSET)))
-		look_at_ports(look, skb, at + iph->ihl * 4);
-}
-
-static void look_at_ipv6(struct inner_look *look, const struct sk_buff *skb, int at)
-{
-	struct ipv6hdr room;
-	const struct ipv6hdr *ip6h = skb_header_pointer(skb, at, sizeof(room), &room);
-
-	if (!ip6h || ip6h->version != 6)
-		return;
-	look->family = AF_INET6;
-	look->dscp = ipv6_get_dsfield(ip6h) >> HM_DSCP_SHIFT;
-	look->protocol = ip6h->nexthdr;
-	memcpy(look->src, &ip6h->saddr, sizeof(look->src));
-	memcpy(look->dst, &ip6h->daddr, sizeof(look->dst));
-	look_at_ports(look, skb, at + sizeof(*ip6h));
-}
-
-/* @skb: an inner frame, its Ethernet header linear. */
-static void look_at(struct inner_look *look, const struct sk_buff *skb)
-{
-	struct vlan_hdr room;
-	const struct vlan_hdr *tag;
-	int at = ETH_HLEN, tags;
-
-	memset(look, 0, sizeof(*look));
-	look->ethertype = ((const struct ethhdr *)skb->data)->h_proto;
-	for (tags = 0; tags < HM_VLAN_TAGS && eth_type_vlan(look->ethertype); tags++) {
-		tag = skb_header_pointer(skb, at, sizeof(room), &room);
-		if (!tag)
-			return;
-		if (!look->has_vlan)
-			look->vlan_tci = ntohs(tag->h_vlan_TCI);
-		look->has_vlan = true;
-		look->ethertype = tag->h_vlan_encapsulated_proto;
-		at += VLAN_HLEN;
-	}
-	if (look->ethertype == htons(ETH_P_IP))
-		look_at_ipv4(look, skb, at);
-	else if (look->ethertype == htons(ETH_P_IPV6))
-		look_at_ipv6(look, skb, at);
-}
-
-static bool prefix_has(const struct hm_rule_prefix *prefix, sa_family_t family, const __be32 *addr)
-{
-	unsigned int i;
-
-	if (prefix->family != family)
-		return false;
-	for (i = 0; i < ARRAY_SIZE(prefix->addr); i++)
-		if ((addr[i] & prefix->mask[i]) != prefix->addr[i])
-			return false;
-	return true;
-}
 
 static bool range_has(const struct hm_port_range *range, u16 port)
 {
@@ -153,40 +29,58 @@ static bool range_has(const struct hm_port_range *range, u16 port)
 #define HM_NAMES_OTHER(rule, name, is_so)				\
 	((rule)->set & BIT(HUBMESH_A_RULE_##name) && !(is_so))
 
-static bool rule_hits_link(const struct hm_rule *rule, const struct inner_look *look,
+static bool rule_hits_link(const struct hm_rule *rule, const struct hm_inner *in,
 			   const struct sk_buff *skb)
 {
-	u16 vlan_id = look->vlan_tci & VLAN_VID_MASK, pcp = look->vlan_tci >> VLAN_PRIO_SHIFT;
+	u16 vlan_id = in->vlan_tci & VLAN_VID_MASK, pcp = in->vlan_tci >> VLAN_PRIO_SHIFT;
 
-	return !(HM_NAMES_OTHER(rule, ETHERTYPE, rule->ethertype == look->ethertype) ||
-		 HM_NAMES_OTHER(rule, VLAN_ID, look->has_vlan && rule->vlan_id == vlan_id) ||
-		 HM_NAMES_OTHER(rule, VLAN_PCP, look->has_vlan && rule->vlan_pcp == pcp) ||
+	return !(HM_NAMES_OTHER(rule, ETHERTYPE, rule->ethertype == in->ethertype) ||
+		 HM_NAMES_OTHER(rule, VLAN_ID, in->has_vlan && rule->vlan_id == vlan_id) ||
+		 HM_NAMES_OTHER(rule, VLAN_PCP, in->has_vlan && rule->vlan_pcp == pcp) ||
 		 HM_NAMES_OTHER(rule, MARK, rule->mark == (skb->mark & rule->mark_mask)) ||
 		 HM_NAMES_OTHER(rule, PRIORITY, rule->priority == skb->priority));
 }
 
-static bool rule_hits_ip(const struct hm_rule *rule, const struct inner_look *look)
+static bool prefix_hits(const struct hm_prefix *prefix, const struct hm_inner *in,
+			const struct in6_addr *address)
 {
-	bool is_ip = look->family != AF_UNSPEC;
+	return prefix->family == in->family && hm_prefix_has(prefix, address);
+}
 
-	return !(HM_NAMES_OTHER(rule, DSCP, is_ip && rule->dscp == look->dscp) ||
-		 HM_NAMES_OTHER(rule, PROTOCOL, is_ip && rule->protocol == look->protocol) ||
-		 HM_NAMES_OTHER(rule, SRC4, prefix_has(&rule->src, look->family, look->src)) ||
-		 HM_NAMES_OTHER(rule, DST4, prefix_has(&rule->dst, look->family, look->dst)) ||
-		 HM_NAMES_OTHER(rule, SPORT, look->has_ports && range_has(&rule->sport, look->sport)) ||
-		 HM_NAMES_OTHER(rule, DPORT, look->has_ports && range_has(&rule->dport, look->dport)));
+static bool rule_hits_ip(const struct hm_rule *rule, const struct hm_inner *in)
+{
+	u8 dscp = in->ds >> HM_DSCP_SHIFT;
+
+	return !(HM_NAMES_OTHER(rule, DSCP, in->family && rule->dscp == dscp) ||
+		 HM_NAMES_OTHER(rule, PROTOCOL, in->family && rule->protocol == in->protocol) ||
+		 HM_NAMES_OTHER(rule, SRC4, prefix_hits(&rule->src, in, &in->src)) ||
+		 HM_NAMES_OTHER(rule, DST4, prefix_hits(&rule->dst, in, &in->dst)) ||
+		 HM_NAMES_OTHER(rule, SPORT, in->has_ports && range_has(&rule->sport, in->sport)) ||
+		 HM_NAMES_OTHER(rule, DPORT, in->has_ports && range_has(&rule->dport, in->dport)));
+}
+
+/* @skb: an inner frame, its Ethernet header linear. */
+static void look_at(struct hm_inner *in, const struct sk_buff *skb)
+{
+	unsigned int seen = min(skb->len, HM_INNER_HEADERS_MAX);
+	u8 room[HM_INNER_HEADERS_MAX] __aligned(4);
+	const u8 *frame = skb_header_pointer(skb, 0, seen, room);
+
+	if (hm_inner_read_link(in, frame, seen))
+		hm_inner_read_net(in, frame, seen, skb->len);
 }
 
 /* First rule that hits, or NULL. */
-static const struct hm_rule *find_rule(const struct hm_rules *rules, const struct sk_buff *skb)
+static noinline_for_stack const struct hm_rule *find_rule(const struct hm_rules *rules,
+							  const struct sk_buff *skb)
 {
-	struct inner_look look;
+	struct hm_inner in;
 	unsigned int i;
 
-	look_at(&look, skb);
+	look_at(&in, skb);
 	for (i = 0; i < rules->count; i++)
-		if (rule_hits_link(&rules->rule[i], &look, skb) &&
-		    rule_hits_ip(&rules->rule[i], &look))
+		if (rule_hits_link(&rules->rule[i], &in, skb) &&
+		    rule_hits_ip(&rules->rule[i], &in))
 			return &rules->rule[i];
 	return NULL;
 }

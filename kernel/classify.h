@@ -2,22 +2,11 @@
 #ifndef _HM_CLASSIFY_H
 #define _HM_CLASSIFY_H
 
-#include <linux/in6.h>
 #include <linux/skbuff.h>
+#include "inner.h"
 #include "limits.h"
 
 struct hm_device;
-
-/**
- * struct hm_rule_prefix - addresses of IPv4 or IPv6
- * @family: AF_INET or AF_INET6
- * @addr: the prefix; IPv4 in the first word; bits outside @mask are zero
- * @mask: ones where it counts
- */
-struct hm_rule_prefix {
-	sa_family_t family;
-	__be32 addr[4], mask[4];
-};
 
 /**
  * struct hm_port_range - TCP, UDP or similar ports, host order
@@ -36,7 +25,7 @@ struct hm_port_range {
  * @vlan_pcp: priority of the outer VLAN tag
  * @dscp: DSCP
  * @protocol: IP protocol
- * @ethertype: type behind VLAN tags
+ * @ethertype: type behind VLAN tags, host order
  * @vlan_id: of the outer VLAN tag
  * @src: source
  * @dst: destination
@@ -49,9 +38,8 @@ struct hm_port_range {
 struct hm_rule {
 	u32 set;
 	u8 class, vlan_pcp, dscp, protocol;
-	__be16 ethertype;
-	u16 vlan_id;
-	struct hm_rule_prefix src, dst;
+	u16 ethertype, vlan_id;
+	struct hm_prefix src, dst;
 	struct hm_port_range sport, dport;
 	u32 mark, mark_mask, priority;
 };

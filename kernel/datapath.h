@@ -19,6 +19,7 @@ void hm_hold_expired(struct work_struct *work);
 
 /* rx.c: a packet of frames came in by a carrier; consumes @skb. */
 void hm_receive(struct hm_device *hm, struct sk_buff *skb);
+bool hm_receive_claims(const struct hm_device *hm, const struct hm_hdr *h);
 /* rx.c: encap_rcv of both sockets; consumes @skb (returns 0). */
 int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
 
@@ -58,8 +59,6 @@ enum hubmesh_drop hm_carrier_xmit(struct hm_link *link, struct sk_buff *skb,
 void hm_probe_init(struct hm_link *link);	/* from link creation, before it is visible */
 void hm_probe_restart(struct hm_link *link);	/* settings or keys changed; process context */
 void hm_probe_stop(struct hm_link *link);	/* process context, waits */
-/* probe.c: an authentic frame came in on @link.  RCU, BH disabled. */
-void hm_probe_alive(struct hm_link *link);
 /* probe.c: @probe, padded or not, was opened from the link's peer.  BH disabled. */
 void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool is_padded);
 /* probe.c: the link leads elsewhere: what was measured does not count any more. */

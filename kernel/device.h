@@ -25,7 +25,8 @@
  *	empty; set once, under @lock
  * @sock4: UDP carrier socket, IPv4; changes under @lock, readers RCU
  * @sock6: UDP carrier socket, IPv6
- * @ether: receiver of frames without IP; under @lock, open with the sockets
+ * @listener: among those that take frames without IP; under rtnl, readers RCU
+ * @is_listening: @listener is in a list
  * @port: UDP port of both, host order
  * @control_port: TCP port that HOP frames may carry, host order
  * @ttl: hops given to frames that start here
@@ -36,6 +37,8 @@
  * @counters: per-CPU statistics
  * @drops: per-CPU drop reasons
  * @links: index -> struct hm_link
+ * @near_links: the first of them again, for the fast path: meshd gives the lowest free
+ *	index; under @lock, readers RCU
  * @n_links: number of links
  * @hubs: hub id -> struct hm_hub, hashed with jhash; RCU for readers
  * @n_hubs: number of hubs
@@ -66,7 +69,8 @@ struct hm_device {
 	struct mutex lock;
 	bool dead;
 	struct sock __rcu *sock4, *sock6;
-	struct packet_type ether;
+	struct list_head listener;
+	bool is_listening;
 	u16 port, control_port;
 	u8 ttl;
 	u32 fdb_age_ms;
@@ -76,6 +80,7 @@ struct hm_device {
 	struct hm_counters __percpu *counters;
 	struct hm_drops __percpu *drops;
 	struct xarray links;
+	struct hm_link __rcu *near_links[HM_NEAR_LINKS];
 	u32 n_links;
 	struct hlist_head hubs[1 << HM_HUB_HASH_BITS];
 	u32 n_hubs;

@@ -19,6 +19,9 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
 #include "carrier.h"
 #include "compat.h"
 #include "datapath.h"
@@ -69,6 +72,20 @@ static enum hubmesh_drop refuse(struct sk_buff *skb, enum hubmesh_drop why)
 	return why;
 }
 
+/* A plain Ethernet device needs no call through a pointer; a VLAN does. */
+static bool push_header(struct sk_buff *skb, struct net_device *dev, const u8 *to)
+{
+	struct ethhdr *eth;
+
+	if (unlikely(!dev->header_ops || dev->header_ops->create != eth_header))
+		return dev_hard_header(skb, dev, HM_ETHERTYPE, to, NULL, skb->len) >= 0;
+	eth = skb_push(skb, ETH_HLEN);
+	ether_addr_copy(eth->h_dest, to);
+	ether_addr_copy(eth->h_source, dev->dev_addr);
+	eth->h_proto = htons(HM_ETHERTYPE);
+	return true;
+}
+
 /**
  * hm_ether_xmit() - Send one frame, or a super-packet of frames.
  * @net: underlay
@@ -105,8 +122,7 @@ enum hubmesh_drop hm_ether_xmit(struct net *net, struct hm_link *link,
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		skb_shinfo(skb)->gso_type = HM_ETHER_GSO_TYPE;
 	}
-	if (unlikely(dev_hard_header(skb, dev, HM_ETHERTYPE, ep->remote_lladdr, NULL,
-				     skb->len) < 0))
+	if (unlikely(!push_header(skb, dev, ep->remote_lladdr)))
 		return refuse(skb, HUBMESH_DROP_TX_UNDERLAY);
 	err = dev_queue_xmit(skb);
 	return unlikely(net_xmit_eval(err)) ? HUBMESH_DROP_TX_UNDERLAY : 0;
@@ -114,55 +130,98 @@ enum hubmesh_drop hm_ether_xmit(struct net *net, struct hm_link *link,
 
 /* ---- receive -------------------------------------------------------------------- */
 
+/*
+ * One handler for all devices: a second one for the same ethertype would share every
+ * packet with the first, and a shared packet has to be copied before it is relayed.
+ */
+static unsigned int listeners_id __read_mostly;
+
+/* The devices whose underlay a namespace is: struct hm_device, by @listener. */
+struct listeners {
+	struct list_head devices;
+};
+
+static struct list_head *listeners_of(struct net *net)
+{
+	return &((struct listeners *)net_generic(net, listeners_id))->devices;
+}
+
+/* Whose frame is it?  With several devices on a segment the hop tag tells. */
+static struct hm_device *addressee(struct list_head *devices, struct sk_buff *skb)
+{
+	struct hm_device *first, *hm;
+
+	first = list_first_or_null_rcu(devices, struct hm_device, listener);
+	if (!first || list_is_last(&first->listener, devices) ||
+	    !pskb_may_pull(skb, HM_HDR_LEN))
+		return first;
+	list_for_each_entry_rcu(hm, devices, listener)
+		if (hm_receive_claims(hm, (const struct hm_hdr *)skb->data))
+			return hm;
+	return first;
+}
+
 static int ether_receive(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt,
 			 struct net_device *orig_dev)
 {
-	struct hm_device *hm = pt->af_packet_priv;
+	struct hm_device *hm;
 
-	/* What comes out of the mesh interface itself is a member's frame, not the underlay's. */
-	if (skb->pkt_type != PACKET_HOST || dev == hm->dev ||
-	    !net_eq(dev_net(dev), READ_ONCE(hm->underlay)))
-		goto drop;
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (unlikely(!skb))
 		return NET_RX_DROP;
+	hm = skb->pkt_type == PACKET_HOST ? addressee(listeners_of(dev_net(dev)), skb) : NULL;
+	/* What comes out of the mesh interface itself is a member's frame, not the underlay's. */
+	if (!hm || dev == hm->dev) {
+		kfree_skb(skb);
+		return NET_RX_DROP;
+	}
 	hm_receive(hm, skb);
 	return NET_RX_SUCCESS;
-
-drop:
-	kfree_skb(skb);
-	return NET_RX_DROP;
 }
 
 /**
  * hm_ether_open() - Listen for frames of our ethertype.
  * @hm: device
  *
- * Context: Process context, hm->lock held.
+ * Context: Process context, hm->lock and RTNL held.
  */
 void hm_ether_open(struct hm_device *hm)
 {
-	hm->ether = (struct packet_type){
-		.type = htons(HM_ETHERTYPE),
-		.func = ether_receive,
-		.af_packet_priv = hm,
-	};
-	dev_add_pack(&hm->ether);
+	list_add_tail_rcu(&hm->listener, listeners_of(hm->underlay));
+	hm->is_listening = true;
 }
 
 /**
  * hm_ether_close() - Stop listening.
  * @hm: device
  *
- * Context: Process context, hm->lock held; returns when no receiver runs.
+ * Context: Process context, hm->lock and RTNL held; returns when no receiver runs.
  */
 void hm_ether_close(struct hm_device *hm)
 {
-	if (!hm->ether.func)
+	if (!hm->is_listening)
 		return;
-	dev_remove_pack(&hm->ether);
-	hm->ether.func = NULL;
+	list_del_rcu(&hm->listener);
+	hm->is_listening = false;
+	synchronize_net();
 }
+
+static int __net_init listeners_init(struct net *net)
+{
+	INIT_LIST_HEAD(listeners_of(net));
+	return 0;
+}
+
+static struct pernet_operations listeners_ops = {
+	.init = listeners_init,
+	.id = &listeners_id,
+	.size = sizeof(struct listeners),
+};
+
+static struct packet_type ether_handler __read_mostly = {
+	.type = cpu_to_be16(HM_ETHERTYPE),
+	.func = ether_receive,
+};
 
 /* ---- segmentation -------------------------------------------------------- */
 
@@ -182,21 +241,30 @@ static struct packet_offload ether_offload __read_mostly = {
 };
 
 /**
- * hm_ether_register() - Let the stack cut super-packets of our ethertype.
+ * hm_ether_register() - Take frames of our ethertype, and let the stack cut super-packets.
  *
  * Context: Process context, module init.
+ * Return: 0; -ENOMEM.
  */
-void hm_ether_register(void)
+int hm_ether_register(void)
 {
+	int err = register_pernet_subsys(&listeners_ops);
+
+	if (err)
+		return err;
 	dev_add_offload(&ether_offload);
+	dev_add_pack(&ether_handler);
+	return 0;
 }
 
 /**
  * hm_ether_unregister() - Undo hm_ether_register().
  *
- * Context: Process context, module exit.
+ * Context: Process context, module exit, when no device is left.
  */
 void hm_ether_unregister(void)
 {
+	dev_remove_pack(&ether_handler);
 	dev_remove_offload(&ether_offload);
+	unregister_pernet_subsys(&listeners_ops);
 }

@@ -16,7 +16,7 @@ enum hubmesh_drop hm_ether_xmit(struct net *net, struct hm_link *link,
 				const struct hm_endpoint *ep, struct sk_buff *skb);
 unsigned int hm_ether_frame_max(struct net *net, struct hm_link *link,
 				const struct hm_endpoint *ep);
-void hm_ether_register(void);
+int hm_ether_register(void);
 void hm_ether_unregister(void);
 
 #endif

@@ -6,7 +6,9 @@
  * us: which zones it may claim (its certificate knows), how much, how much of
  * what goes to many, and whose inner source addresses it may use, MAC and IP.
  * Addresses are checked wherever a receiver would learn them from: Ethernet and
- * IP headers, ARP senders, ND targets and link-layer address options.
+ * IP headers, ARP senders, ND targets and link-layer address options.  A scope
+ * leaves addresses outside of it alone: of the mesh's own prefixes a hub may use
+ * its own address only, while networks bridged to it are nobody's business.
  *
  * A guard is set as a whole and read under RCU; a hub without one may send
  * anything, at the cost of a test of its pointer.
@@ -54,21 +56,24 @@ bool hm_storm_take(struct hm_storm *storm, enum hm_storm_kind kind)
  * @n_zones: zones there is to be room for
  * @n_macs: likewise
  * @n_prefixes: likewise
+ * @n_scope: likewise
  *
  * Context: Process context.
  * Return: guard, for hm_guard_set() or kfree(); NULL without memory.
  */
-struct hm_guard *hm_guard_new(unsigned int n_zones, unsigned int n_macs, unsigned int n_prefixes)
+struct hm_guard *hm_guard_new(unsigned int n_zones, unsigned int n_macs, unsigned int n_prefixes,
+			      unsigned int n_scope)
 {
 	struct hm_guard *guard;
 
-	guard = kzalloc(sizeof(*guard) + n_prefixes * sizeof(*guard->prefixes) +
+	guard = kzalloc(sizeof(*guard) + (n_prefixes + n_scope) * sizeof(*guard->prefixes) +
 				n_zones * sizeof(*guard->zones) + n_macs * sizeof(*guard->macs),
 			GFP_KERNEL);
 	if (!guard)
 		return NULL;
 	guard->prefixes = (struct hm_prefix *)(guard + 1);
-	guard->zones = (u16 *)(guard->prefixes + n_prefixes);
+	guard->scope = guard->prefixes + n_prefixes;
+	guard->zones = (u16 *)(guard->scope + n_scope);
 	guard->macs = (u8 (*)[ETH_ALEN])(guard->zones + n_zones);
 	hm_bucket_init(&guard->frames);
 	hm_bucket_init(&guard->bytes);
@@ -143,15 +148,21 @@ static bool allows_mac(const struct hm_guard *guard, struct hm_hub *hub, const u
 	return guard->macs_learn && hm_fdb_learn_some(hub->hm, hub, mac, guard->macs_learn);
 }
 
-static bool allows_ip(const struct hm_guard *guard, u8 family, const struct in6_addr *address)
+static bool is_listed(const struct hm_prefix *list, unsigned int n, u8 family,
+		      const struct in6_addr *address)
 {
 	unsigned int i;
 
-	for (i = 0; i < guard->n_prefixes; i++)
-		if (guard->prefixes[i].family == family &&
-		    hm_prefix_has(&guard->prefixes[i], address))
+	for (i = 0; i < n; i++)
+		if (list[i].family == family && hm_prefix_has(&list[i], address))
 			return true;
 	return false;
+}
+
+static bool allows_ip(const struct hm_guard *guard, u8 family, const struct in6_addr *address)
+{
+	return is_listed(guard->prefixes, guard->n_prefixes, family, address) ||
+	       (guard->has_scope && !is_listed(guard->scope, guard->n_scope, family, address));
 }
 
 /* RFC 5227: who asks for an address before using it has none yet. */

@@ -32,6 +32,7 @@ struct hm_storm {
  * @checks_zones: only zones in @zones
  * @checks_macs: only the hub's own id, @macs, and @macs_learn more
  * @checks_prefixes: only source addresses in @prefixes
+ * @has_scope: that is true of addresses in @scope only; others are free
  * @frames_pps: inner frames per second, 0 for any number
  * @bytes_ps: their bytes per second, 0 for any number
  * @frames: bucket of @frames_pps
@@ -41,27 +42,30 @@ struct hm_storm {
  * @n_zones: length of @zones
  * @n_macs: length of @macs
  * @n_prefixes: length of @prefixes
- * @zones: behind this struct
+ * @n_scope: length of @scope
+ * @zones: behind @scope
  * @macs: behind @zones
- * @prefixes: in front of @zones
+ * @prefixes: behind this struct
+ * @scope: behind @prefixes
  *
  * Buckets excepted it does not change: a new one takes its place, with full buckets.
  */
 struct hm_guard {
 	struct rcu_head rcu;
-	bool checks_zones, checks_macs, checks_prefixes;
+	bool checks_zones, checks_macs, checks_prefixes, has_scope;
 	u32 frames_pps;
 	u64 bytes_ps;
 	struct hm_bucket frames, bytes;
 	struct hm_storm storm;
 	u32 macs_learn;
-	u32 n_zones, n_macs, n_prefixes;
+	u32 n_zones, n_macs, n_prefixes, n_scope;
 	u16 *zones;
 	u8 (*macs)[ETH_ALEN];
-	struct hm_prefix *prefixes;
+	struct hm_prefix *prefixes, *scope;
 };
 
-struct hm_guard *hm_guard_new(unsigned int n_zones, unsigned int n_macs, unsigned int n_prefixes);
+struct hm_guard *hm_guard_new(unsigned int n_zones, unsigned int n_macs, unsigned int n_prefixes,
+			      unsigned int n_scope);
 void hm_guard_set(struct hm_hub *hub, struct hm_guard *guard);
 bool hm_guard_allows_zone(const struct hm_guard *guard, u16 zone);
 bool hm_guard_take(struct hm_guard *guard, unsigned int len);

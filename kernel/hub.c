@@ -14,29 +14,35 @@
  * emptied for good only in the free, which comes after a grace period.
  */
 #include <linux/etherdevice.h>
-#include <linux/jhash.h>
-#include <linux/net.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include "datapath.h"
 #include "device.h"
 #include "main.h"
 
-/* Ids are hashes of keys an attacker may pick: the bucket must not be guessable. */
-static u32 hub_hash_seed(void)
-{
-	static u32 seed __read_mostly;
-
-	net_get_random_once(&seed, sizeof(seed));
-	return seed;
-}
+/*
+ * Ids are hashes of keys an attacker may pick: the bucket must not be guessable.
+ * Multiply-shift with a secret odd factor (Dietzfelbinger et al., 1997) is enough
+ * for that, as nobody outside sees which ids share a bucket.
+ */
+static u64 bucket_factor __ro_after_init;
 
 static unsigned int hub_bucket(const u8 *id)
 {
-	u32 words[2] = {};
+	u64 number = get_unaligned((const u32 *)id) |
+		     (u64)get_unaligned((const u16 *)(id + 4)) << 32;
 
-	memcpy(words, id, HM_HUB_ID_LEN);
-	return jhash_2words(words[0], words[1], hub_hash_seed()) &
-	       (BIT(HM_HUB_HASH_BITS) - 1);
+	return number * bucket_factor >> (64 - HM_HUB_HASH_BITS);
+}
+
+/**
+ * hm_hubs_init() - Draw the secret of the hub tables.
+ *
+ * Context: Process context, module init.
+ */
+void __init hm_hubs_init(void)
+{
+	bucket_factor = get_random_u64() | 1;
 }
 
 static void hub_free_work(struct work_struct *work)

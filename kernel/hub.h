@@ -51,6 +51,7 @@ struct hm_hub {
 	struct rcu_work free_work;
 };
 
+void hm_hubs_init(void);
 struct hm_hub *hm_hub_by_id(const struct hm_device *hm, const u8 *id);	/* RCU */
 void hm_hub_put(struct hm_hub *hub);
 void hm_hubs_clear(struct hm_device *hm);

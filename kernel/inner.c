@@ -2,7 +2,8 @@
 /*
  * DOC: what rules can see of an inner frame
  *
- * One reader of the headers of an inner frame for the filter and the guards.
+ * One reader of the headers of an inner frame for the filter, the guards and
+ * classification.
  * It takes nothing on trust: every header lies within the frame, and within the
  * packet that the header before it announces.  A frame that calls itself IPv4,
  * IPv6 or ARP and is not one is malformed, and so is one whose headers are so
@@ -19,6 +20,7 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/ndisc.h>
 #include "compat.h"
@@ -53,8 +55,11 @@ bool hm_inner_read_link(struct hm_inner *in, const u8 *frame, unsigned int len)
 	for (tags = 0; is_vlan_tag(ethertype); tags++) {
 		if (tags == HM_VLAN_TAGS_MAX || len < at + VLAN_HLEN)
 			return false;
-		if (!tags)
-			in->vlan = get_unaligned_be16(frame + at) & VLAN_VID_MASK;
+		if (!tags) {
+			in->vlan_tci = get_unaligned_be16(frame + at);
+			in->vlan = in->vlan_tci & VLAN_VID_MASK;
+			in->has_vlan = true;
+		}
 		ethertype = get_unaligned_be16(frame + at + 2);
 		at += VLAN_HLEN;
 	}
@@ -107,6 +112,7 @@ static bool read_ipv4(struct hm_inner *in, const u8 *frame, unsigned int seen, u
 	in->src.s6_addr32[0] = get_unaligned(&iph->saddr);
 	in->dst.s6_addr32[0] = get_unaligned(&iph->daddr);
 	in->protocol = iph->protocol;
+	in->ds = iph->tos;
 	in->end = in->l3 + total;
 	if (iph->frag_off & htons(IP_OFFSET))
 		return true;
@@ -187,6 +193,7 @@ static bool read_ipv6(struct hm_inner *in, const u8 *frame, unsigned int seen, u
 	memcpy(&in->src, &ip6h->saddr, sizeof(in->src));
 	memcpy(&in->dst, &ip6h->daddr, sizeof(in->dst));
 	in->protocol = ip6h->nexthdr;
+	in->ds = ipv6_get_dsfield(ip6h);
 	in->end = in->l3 + total;
 	seen = min_t(unsigned int, seen, in->end);
 	if (!read_ext_headers(in, frame, at, seen))

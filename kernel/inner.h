@@ -20,6 +20,9 @@
  *	looks at the members from here on
  * @l4: offset of what is behind the IP headers, 0 for none or not the first fragment
  * @end: offset of the end of the IP packet
+ * @vlan_tci: outermost VLAN tag
+ * @has_vlan: there is one
+ * @ds: DS field
  */
 struct hm_inner {
 	struct in6_addr src, dst;
@@ -28,6 +31,9 @@ struct hm_inner {
 	u8 family, protocol;
 	bool has_ports, is_resolution;
 	u32 l3, l4, end;
+	u16 vlan_tci;
+	bool has_vlan;
+	u8 ds;
 };
 
 /**

@@ -73,6 +73,7 @@
 /* Trains (train.c). */
 #define HM_TRAINS		8	/* per CPU */
 #define HM_TRAIN_NS_DEFAULT	100000	/* as network cards delay interrupts */
+#define HM_NEAR_LINKS		64	/* links found by one load, with the lowest indexes */
 #define HM_TRAIN_US_MAX		10000
 #define HM_TRAIN_FREE		1	/* frames in a wait's time that do not wait */
 #define HM_TRAIN_WORTH		3	/* frames that make a wait worth it */

@@ -65,6 +65,9 @@ void hm_link_put(struct hm_link *link)
  */
 struct hm_link *hm_link_by_index(const struct hm_device *hm, u32 index)
 {
+	if (likely(index < HM_NEAR_LINKS))
+		return rcu_dereference_check(hm->near_links[index],
+					     lockdep_is_held(&hm->lock));
 	return xa_load((struct xarray *)&hm->links, index);
 }
 
@@ -517,6 +520,8 @@ int hm_link_new(struct hm_device *hm, const struct hm_link_config *cfg,
 	apply_numbers(link, cfg);
 	/* The reserved place needs no memory, so this cannot fail. */
 	xa_store(&hm->links, index, link, GFP_KERNEL);
+	if (index < HM_NEAR_LINKS)
+		rcu_assign_pointer(hm->near_links[index], link);
 	hm->n_links++;
 	hm_tables_changed(hm);
 	*ret = link;
@@ -589,6 +594,8 @@ void hm_link_del(struct hm_link *link)
 	struct hm_device *hm = link->hm;
 
 	lockdep_assert_held(&hm->lock);
+	if (link->index < HM_NEAR_LINKS)
+		RCU_INIT_POINTER(hm->near_links[link->index], NULL);
 	xa_erase(&hm->links, link->index);
 	hm->n_links--;
 	hm_route_link_gone(hm, link);

@@ -87,8 +87,9 @@ struct hm_link {
 	struct {
 		struct timer_list timer;
 		u32 interval_ms, misses;
-		u32 silent_rounds;	/* touched by the timer alone */
+		u32 silent_rounds;	/* rounds in a row without a frame */
 		bool heard;		/* a frame came since the last round */
+		bool is_unheard;	/* the peer says that it hears nothing from us */
 		spinlock_t lock;	/* protects the rest, touched per probe */
 		u64 tx_seq;
 		u64 echo_seq, echo_ns, echo_at_ns;	/* newest probe received */
@@ -104,6 +105,23 @@ struct hm_link *hm_link_by_index(const struct hm_device *hm, u32 index);	/* RCU 
 /* link.c: state change from probe.c or carrier loss; any context.  Sends the
  * event, returns true if the state changed. */
 bool hm_link_set_state(struct hm_link *link, enum hubmesh_link_state state);
+/**
+ * hm_link_heard() - An authentic frame came in: the peer is alive.
+ * @link: where it came in
+ *
+ * That takes the link up, unless the peer has said that it does not hear us.
+ *
+ * Context: RCU read side, BH disabled.
+ */
+static inline void hm_link_heard(struct hm_link *link)
+{
+	if (!READ_ONCE(link->probe.heard))
+		WRITE_ONCE(link->probe.heard, true);
+	if (unlikely(READ_ONCE(link->state) != HUBMESH_LINK_UP &&
+		     !READ_ONCE(link->probe.is_unheard)))
+		hm_link_set_state(link, HUBMESH_LINK_UP);
+}
+
 void hm_link_put(struct hm_link *link);
 void hm_links_oif_down(struct hm_device *hm, int ifindex);
 void hm_links_oif_up(struct hm_device *hm, int ifindex);

@@ -59,20 +59,25 @@ static int __init hm_init(void)
 	hm_wq = alloc_workqueue("hubmesh", 0, 0);
 	if (!hm_wq)
 		return -ENOMEM;
+	hm_hubs_init();
 	ret = run_selftests();
 	if (ret)
 		goto err_selftest;
 	ret = hm_netlink_register();
 	if (ret)
 		goto err_selftest;
+	ret = hm_ether_register();
+	if (ret)
+		goto err_ether;
 	ret = hm_device_register();
 	if (ret)
 		goto err_device;
-	hm_ether_register();
 	pr_info("hubmesh: version=%s loaded\n", HM_MODULE_VERSION);
 	return 0;
 
 err_device:
+	hm_ether_unregister();
+err_ether:
 	hm_netlink_unregister();
 err_selftest:
 	wait_for_deferred_frees();

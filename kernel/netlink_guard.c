@@ -38,6 +38,7 @@ const struct nla_policy hm_nl_guard_policy[HUBMESH_A_GUARD_MAX + 1] = {
 	[HUBMESH_A_GUARD_FRAMES_PPS] = NLA_POLICY_FULL_RANGE(NLA_U32, &pps_range),
 	[HUBMESH_A_GUARD_BYTES_PS] = NLA_POLICY_FULL_RANGE(NLA_U64, &bytes_range),
 	[HUBMESH_A_GUARD_STORM] = NLA_POLICY_NESTED(hm_nl_storm_policy),
+	[HUBMESH_A_GUARD_SCOPE] = NLA_POLICY_NESTED(prefixes_policy),
 };
 
 /* ---- storm limits and prefixes ------------------------------------------------ */
@@ -153,7 +154,7 @@ static int count_elements(const struct nlattr *attr, unsigned int size,
 	return nla_len(attr) / size;
 }
 
-static int count_prefixes(const struct nlattr *nest, struct netlink_ext_ack *extack)
+static int count_prefixes(const struct nlattr *nest, int max, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *attr;
 	int left, n = 0;
@@ -162,20 +163,22 @@ static int count_prefixes(const struct nlattr *nest, struct netlink_ext_ack *ext
 		return 0;
 	nla_for_each_nested(attr, nest, left)
 		n++;
-	if (n <= HUBMESH_GUARD_PREFIXES_MAX)
+	if (n <= max)
 		return n;
-	NL_SET_ERR_MSG_ATTR(extack, nest, "more than 64 prefixes for one hub");
+	NL_SET_ERR_MSG_ATTR(extack, nest, "more than 64 prefixes, or 8 of the scope, for one hub");
 	return -E2BIG;
 }
 
-static int read_prefixes(struct hm_guard *guard, const struct nlattr *nest,
+static int read_prefixes(struct hm_prefix *prefixes, u32 *n, const struct nlattr *nest,
 			 struct netlink_ext_ack *extack)
 {
 	const struct nlattr *attr;
 	int left, ret;
 
+	if (!nest)
+		return 0;
 	nla_for_each_nested(attr, nest, left) {
-		ret = hm_nl_read_prefix(attr, &guard->prefixes[guard->n_prefixes++], extack);
+		ret = hm_nl_read_prefix(attr, &prefixes[(*n)++], extack);
 		if (ret)
 			return ret;
 	}
@@ -207,6 +210,12 @@ static int fill_guard(struct hm_guard *guard, struct nlattr **tb, unsigned int n
 	guard->checks_zones = tb[HUBMESH_A_GUARD_ZONES];
 	guard->checks_macs = tb[HUBMESH_A_GUARD_MACS] || tb[HUBMESH_A_GUARD_MACS_LEARN];
 	guard->checks_prefixes = tb[HUBMESH_A_GUARD_PREFIXES];
+	guard->has_scope = tb[HUBMESH_A_GUARD_SCOPE];
+	if (guard->has_scope && !guard->checks_prefixes) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[HUBMESH_A_GUARD_SCOPE],
+				    "GUARD_SCOPE: of what? GUARD_PREFIXES is missing");
+		return -EINVAL;
+	}
 	guard->n_zones = n_zones;
 	if (n_zones)
 		memcpy(guard->zones, nla_data(tb[HUBMESH_A_GUARD_ZONES]), n_zones * sizeof(u16));
@@ -220,9 +229,10 @@ static int fill_guard(struct hm_guard *guard, struct nlattr **tb, unsigned int n
 		hm_nl_read_storm(tb[HUBMESH_A_GUARD_STORM], guard->storm.pps);
 	if (n_macs)
 		ret = read_macs(guard, tb[HUBMESH_A_GUARD_MACS], n_macs, extack);
-	if (!ret && tb[HUBMESH_A_GUARD_PREFIXES])
-		ret = read_prefixes(guard, tb[HUBMESH_A_GUARD_PREFIXES], extack);
-	return ret;
+	return ret ?: read_prefixes(guard->prefixes, &guard->n_prefixes,
+				    tb[HUBMESH_A_GUARD_PREFIXES], extack) ?:
+		      read_prefixes(guard->scope, &guard->n_scope, tb[HUBMESH_A_GUARD_SCOPE],
+				    extack);
 }
 
 /**
@@ -235,7 +245,7 @@ static int fill_guard(struct hm_guard *guard, struct nlattr **tb, unsigned int n
 struct hm_guard *hm_nl_read_guard(const struct nlattr *nest, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[HUBMESH_A_GUARD_MAX + 1];
-	int ret, n_zones, n_macs, n_prefixes;
+	int ret, n_zones, n_macs, n_prefixes, n_scope;
 	struct hm_guard *guard;
 
 	ret = nla_parse_nested(tb, HUBMESH_A_GUARD_MAX, nest, hm_nl_guard_policy, extack);
@@ -243,10 +253,12 @@ struct hm_guard *hm_nl_read_guard(const struct nlattr *nest, struct netlink_ext_
 		return ERR_PTR(ret);
 	n_zones = count_elements(tb[HUBMESH_A_GUARD_ZONES], sizeof(u16), extack);
 	n_macs = count_elements(tb[HUBMESH_A_GUARD_MACS], ETH_ALEN, extack);
-	n_prefixes = count_prefixes(tb[HUBMESH_A_GUARD_PREFIXES], extack);
-	if (n_zones < 0 || n_macs < 0 || n_prefixes < 0)
-		return ERR_PTR(min3(n_zones, n_macs, n_prefixes));
-	guard = hm_guard_new(n_zones, n_macs, n_prefixes);
+	n_prefixes = count_prefixes(tb[HUBMESH_A_GUARD_PREFIXES], HUBMESH_GUARD_PREFIXES_MAX,
+				    extack);
+	n_scope = count_prefixes(tb[HUBMESH_A_GUARD_SCOPE], HUBMESH_GUARD_SCOPE_MAX, extack);
+	if (n_zones < 0 || n_macs < 0 || n_prefixes < 0 || n_scope < 0)
+		return ERR_PTR(min(min3(n_zones, n_macs, n_prefixes), n_scope));
+	guard = hm_guard_new(n_zones, n_macs, n_prefixes, n_scope);
 	if (!guard)
 		return ERR_PTR(-ENOMEM);
 	ret = fill_guard(guard, tb, n_zones, n_macs, extack);
@@ -256,15 +268,15 @@ struct hm_guard *hm_nl_read_guard(const struct nlattr *nest, struct netlink_ext_
 	return ERR_PTR(ret);
 }
 
-static int put_prefixes(struct sk_buff *skb, const struct hm_guard *guard)
+static int put_prefixes(struct sk_buff *skb, int type, const struct hm_prefix *prefixes, u32 n)
 {
-	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_GUARD_PREFIXES);
-	unsigned int i;
+	struct nlattr *nest = nla_nest_start(skb, type);
+	u32 i;
 
 	if (!nest)
 		return -EMSGSIZE;
-	for (i = 0; i < guard->n_prefixes; i++)
-		if (hm_nl_put_prefix(skb, HUBMESH_A_PREFIXES_PREFIX, &guard->prefixes[i]))
+	for (i = 0; i < n; i++)
+		if (hm_nl_put_prefix(skb, HUBMESH_A_PREFIXES_PREFIX, &prefixes[i]))
 			return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -292,7 +304,10 @@ int hm_nl_put_guard(struct sk_buff *skb, const struct hm_hub *hub)
 	    (guard->checks_macs &&
 	     (nla_put(skb, HUBMESH_A_GUARD_MACS, guard->n_macs * ETH_ALEN, guard->macs) ||
 	      nla_put_u32(skb, HUBMESH_A_GUARD_MACS_LEARN, guard->macs_learn))) ||
-	    (guard->checks_prefixes && put_prefixes(skb, guard)) ||
+	    (guard->checks_prefixes && put_prefixes(skb, HUBMESH_A_GUARD_PREFIXES,
+						    guard->prefixes, guard->n_prefixes)) ||
+	    (guard->has_scope &&
+	     put_prefixes(skb, HUBMESH_A_GUARD_SCOPE, guard->scope, guard->n_scope)) ||
 	    nla_put_u32(skb, HUBMESH_A_GUARD_FRAMES_PPS, guard->frames_pps) ||
 	    nla_put_u64_64bit(skb, HUBMESH_A_GUARD_BYTES_PS, guard->bytes_ps,
 			      HUBMESH_A_GUARD_PAD) ||

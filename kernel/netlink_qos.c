@@ -312,22 +312,14 @@ const struct nla_policy hm_nl_rules_policy[HUBMESH_A_RULES_MAX + 1] = {
 	[HUBMESH_A_RULES_RULE] = NLA_POLICY_NESTED(rule_policy),
 };
 
-static unsigned int prefix_bits(const struct hm_rule_prefix *prefix)
-{
-	unsigned int bits = 0, i;
-
-	for (i = 0; i < ARRAY_SIZE(prefix->mask); i++)
-		bits += hweight32((__force u32)prefix->mask[i]);
-	return bits;
-}
-
 /* Read one of @attr4 and @attr6, if there is one.  @bits: prefix length, or NULL. */
-static int read_prefix(struct hm_rule_prefix *prefix, const struct nlattr *attr4,
+static int read_prefix(struct hm_prefix *prefix, const struct nlattr *attr4,
 		       const struct nlattr *attr6, const struct nlattr *bits,
 		       struct netlink_ext_ack *extack)
 {
 	const struct nlattr *attr = attr4 ?: attr6;
-	unsigned int length, n, i;
+	struct in6_addr address = {};
+	unsigned int length, n;
 
 	if (attr4 && attr6) {
 		NL_SET_ERR_MSG_ATTR(extack, attr6, "IPv4 or IPv6 prefix, not both");
@@ -339,24 +331,20 @@ static int read_prefix(struct hm_rule_prefix *prefix, const struct nlattr *attr4
 		NL_SET_ERR_MSG_ATTR(extack, bits, "a prefix length needs an address");
 		return -EINVAL;
 	}
-	n = length = nla_len(attr) * BITS_PER_BYTE;
-	if (bits)
-		n = nla_get_u8(bits);
+	length = nla_len(attr) * BITS_PER_BYTE;
+	n = bits ? nla_get_u8(bits) : length;
 	if (n > length) {
 		NL_SET_ERR_MSG_ATTR(extack, bits, "longer than the address: at most 32, or 128 for IPv6");
 		return -ERANGE;
 	}
-	prefix->family = attr4 ? AF_INET : AF_INET6;
-	memcpy(prefix->addr, nla_data(attr), nla_len(attr));
-	for (i = 0; i < ARRAY_SIZE(prefix->mask) && n; i++, n -= min(n, 32U))
-		prefix->mask[i] = htonl(~0U << (32 - min(n, 32U)));
-	for (i = 0; i < ARRAY_SIZE(prefix->mask); i++) {
-		if (!(prefix->addr[i] & ~prefix->mask[i]))
-			continue;
-		NL_SET_ERR_MSG_ATTR(extack, attr, "the address has bits behind its prefix: clear them");
-		return -EINVAL;
-	}
-	return 0;
+	prefix->family = attr4 ? 4 : 6;
+	prefix->len = n;
+	memcpy(&address, nla_data(attr), nla_len(attr));
+	ipv6_addr_prefix(&prefix->address, &address, n);
+	if (ipv6_addr_equal(&prefix->address, &address))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, attr, "the address has bits behind its prefix: clear them");
+	return -EINVAL;
 }
 
 static int read_ports(struct hm_port_range *range, const struct nlattr *first,
@@ -398,7 +386,7 @@ static void read_numbers(struct hm_rule *rule, struct nlattr **tb)
 {
 	rule->class = nla_get_u8(tb[HUBMESH_A_RULE_CLASS]);
 	if (tb[HUBMESH_A_RULE_ETHERTYPE])
-		rule->ethertype = htons(nla_get_u16(tb[HUBMESH_A_RULE_ETHERTYPE]));
+		rule->ethertype = nla_get_u16(tb[HUBMESH_A_RULE_ETHERTYPE]);
 	if (tb[HUBMESH_A_RULE_VLAN_ID])
 		rule->vlan_id = nla_get_u16(tb[HUBMESH_A_RULE_VLAN_ID]);
 	if (tb[HUBMESH_A_RULE_VLAN_PCP])
@@ -504,16 +492,15 @@ int hm_nl_rule_replace(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-static int put_prefix(struct sk_buff *skb, const struct hm_rule_prefix *prefix, int type4,
-		      int type6, int type_bits)
+static int put_prefix(struct sk_buff *skb, const struct hm_prefix *prefix, int type4, int type6,
+		      int type_bits)
 {
-	int type = prefix->family == AF_INET ? type4 : type6;
-	int len = prefix->family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	int type = prefix->family == 4 ? type4 : type6;
+	int len = prefix->family == 4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
 
-	if (prefix->family == AF_UNSPEC)
+	if (!prefix->family)
 		return 0;
-	if (nla_put(skb, type, len, prefix->addr) ||
-	    nla_put_u8(skb, type_bits, prefix_bits(prefix)))
+	if (nla_put(skb, type, len, &prefix->address) || nla_put_u8(skb, type_bits, prefix->len))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -536,7 +523,7 @@ static int put_rule_content(struct sk_buff *skb, const struct hm_rule *rule)
 {
 	if (nla_put_u8(skb, HUBMESH_A_RULE_CLASS, rule->class) ||
 	    (has(rule, HUBMESH_A_RULE_ETHERTYPE) &&
-	     nla_put_u16(skb, HUBMESH_A_RULE_ETHERTYPE, ntohs(rule->ethertype))) ||
+	     nla_put_u16(skb, HUBMESH_A_RULE_ETHERTYPE, rule->ethertype)) ||
 	    (has(rule, HUBMESH_A_RULE_VLAN_ID) &&
 	     nla_put_u16(skb, HUBMESH_A_RULE_VLAN_ID, rule->vlan_id)) ||
 	    (has(rule, HUBMESH_A_RULE_VLAN_PCP) &&

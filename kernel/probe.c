@@ -13,6 +13,10 @@
  * their backup at once (hm_nexthops_select()).  It goes on probing, so that it
  * comes up again by itself.
  *
+ * A line may fail in one direction only, and the end that still hears has no way
+ * to notice.  So the end that does not hear says so in its probes, from the round on
+ * in which it gives up, and the link is down for both.
+ *
  * Some rounds send a second probe, padded to a length that pmtu.c wants tried.
  *
  * Silence is counted in rounds, not in time: a hub that was itself stopped (a
@@ -34,6 +38,12 @@
 #define HM_PROBE_CLASS	7
 #define HM_PROBE_FRAME	(HM_HDR_LEN + sizeof(struct hm_probe) + HM_SEAL_TAG_LEN)
 
+/* Have too many rounds in a row heard nothing? */
+static bool is_silent(const struct hm_link *link)
+{
+	return READ_ONCE(link->probe.silent_rounds) >= READ_ONCE(link->probe.misses);
+}
+
 /* @link->probe.lock held */
 static void fill_probe(struct hm_link *link, struct hm_probe *probe)
 {
@@ -45,6 +55,7 @@ static void fill_probe(struct hm_link *link, struct hm_probe *probe)
 	probe->echo_ns = cpu_to_be64(link->probe.echo_ns);
 	probe->held_ns = cpu_to_be64(link->probe.echo_seq ? now - link->probe.echo_at_ns : 0);
 	probe->padded_seq = cpu_to_be64(link->pmtu.seen_seq);
+	probe->flags = cpu_to_be64(is_silent(link) ? HM_PROBE_F_SILENT : 0);
 }
 
 /* A probe of @frame_len bytes, its content missing; NULL if there is no memory. */
@@ -110,15 +121,18 @@ static void send_probes(struct hm_link *link)
 		tell_frame_max(link);
 }
 
-/* Count a round; true if too many in a row heard nothing.  @heard is set by receive. */
-static bool round_is_silent(struct hm_link *link)
+/* Count the rounds that hear nothing.  @heard is set by receive. */
+static void count_silence(struct hm_link *link)
 {
+	u32 rounds = READ_ONCE(link->probe.silent_rounds);
+
 	if (READ_ONCE(link->probe.heard)) {
 		WRITE_ONCE(link->probe.heard, false);
-		link->probe.silent_rounds = 0;
-		return false;
+		rounds = 0;
+	} else if (rounds < U32_MAX) {
+		rounds++;
 	}
-	return ++link->probe.silent_rounds >= READ_ONCE(link->probe.misses);
+	WRITE_ONCE(link->probe.silent_rounds, rounds);
 }
 
 static void probe_round(struct timer_list *timer)
@@ -129,7 +143,8 @@ static void probe_round(struct timer_list *timer)
 	if (!interval_ms || !rcu_access_pointer(link->keys.tx))
 		return;		/* hm_probe_restart() starts us again */
 	mod_timer(&link->probe.timer, jiffies + msecs_to_jiffies(interval_ms));
-	if (round_is_silent(link) && READ_ONCE(link->state) == HUBMESH_LINK_UP)
+	count_silence(link);
+	if (is_silent(link) && READ_ONCE(link->state) == HUBMESH_LINK_UP)
 		hm_link_set_state(link, HUBMESH_LINK_DOWN);
 	if (!netif_running(link->hm->dev))
 		return;
@@ -146,20 +161,13 @@ void hm_probe_init(struct hm_link *link)
 
 void hm_probe_restart(struct hm_link *link)
 {
+	WRITE_ONCE(link->probe.is_unheard, false);
 	mod_timer(&link->probe.timer, jiffies);
 }
 
 void hm_probe_stop(struct hm_link *link)
 {
 	del_timer_sync(&link->probe.timer);
-}
-
-void hm_probe_alive(struct hm_link *link)
-{
-	if (!READ_ONCE(link->probe.heard))
-		WRITE_ONCE(link->probe.heard, true);
-	if (unlikely(READ_ONCE(link->state) != HUBMESH_LINK_UP))
-		hm_link_set_state(link, HUBMESH_LINK_UP);
 }
 
 /* RFC 6298 section 2: RTT with gain 1/8, deviation with gain 1/4. */
@@ -178,6 +186,18 @@ static void smooth_rtt(struct hm_link *link, u32 sample_us)
 	}
 	WRITE_ONCE(link->probe.rtt_us, max(rtt, 1U));
 	WRITE_ONCE(link->probe.jitter_us, jitter);
+}
+
+/* The peer tells whether it hears us. */
+static void note_peer_hears(struct hm_link *link, bool hears)
+{
+	if (likely(READ_ONCE(link->probe.is_unheard) == !hears))
+		return;
+	WRITE_ONCE(link->probe.is_unheard, !hears);
+	if (hears)
+		hm_link_heard(link);
+	else if (READ_ONCE(link->state) == HUBMESH_LINK_UP)
+		hm_link_set_state(link, HUBMESH_LINK_DOWN);
 }
 
 void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool is_padded)
@@ -201,6 +221,7 @@ void hm_probe_received(struct hm_link *link, const struct hm_probe *probe, bool 
 		link->pmtu.seen_seq = max(link->pmtu.seen_seq, seq);
 	has_changed = hm_pmtu_acked(link, be64_to_cpu(probe->padded_seq));
 	spin_unlock(&link->probe.lock);
+	note_peer_hears(link, !(probe->flags & cpu_to_be64(HM_PROBE_F_SILENT)));
 	if (unlikely(has_changed))
 		tell_frame_max(link);
 }
@@ -209,6 +230,8 @@ void hm_probe_forget(struct hm_link *link)
 {
 	spin_lock_bh(&link->probe.lock);
 	link->probe.echo_seq = 0;
+	WRITE_ONCE(link->probe.silent_rounds, 0);
+	WRITE_ONCE(link->probe.is_unheard, false);
 	hm_pmtu_reset(link);
 	spin_unlock_bh(&link->probe.lock);
 }

@@ -224,7 +224,7 @@ static enum hubmesh_drop check_hop(const struct hm_rx *rx, const struct hm_hdr *
 /* The first authentic frame of a run: the link lives, the peer has the key. */
 static void note_authentic(struct hm_rx *rx)
 {
-	hm_probe_alive(rx->link);
+	hm_link_heard(rx->link);
 	if (hm_keyring_promote(&rx->link->keys, rx->key))
 		hm_event_link_key(rx->link, rx->key->phase, HUBMESH_EVENT_KEY_IN_USE);
 }
@@ -261,6 +261,11 @@ static enum hubmesh_drop accept_frame(struct hm_rx *rx, const struct hm_frame *f
 	return 0;
 }
 
+static void refuse_frame(const struct hm_rx *rx, enum hubmesh_drop why)
+{
+	hm_drop_count(rx->hm, rx->link ? rx->link->counters : NULL, why, 1);
+}
+
 /* Take every frame through steps 2 to 4.  Return: how many are good. */
 static unsigned int accept_frames(struct hm_rx *rx, struct hm_batch *batch)
 {
@@ -271,7 +276,7 @@ static unsigned int accept_frames(struct hm_rx *rx, struct hm_batch *batch)
 
 		if (unlikely(why)) {
 			batch->frame[i].why = why;
-			hm_drop_count(rx->hm, rx->link ? rx->link->counters : NULL, why, 1);
+			refuse_frame(rx, why);
 			continue;
 		}
 		good++;
@@ -305,33 +310,40 @@ static enum hubmesh_drop select_next_hop(const struct hm_device *hm, const struc
 	return 0;
 }
 
-static void relay(struct hm_batch *batch, const struct hm_link *from)
+/* Is it a frame that this hub only passes on? */
+static bool is_to_relay(const struct hm_device *hm, const struct hm_hdr *h)
 {
-	const struct hm_hdr *h = batch->frame[0].hdr;
-	unsigned int frames = batch->frames, i;
-	struct sk_buff *skb = batch->skb;
+	return hm_hdr_type(h) == HM_TYPE_UNICAST && !is_own_id(hm, h->dst) &&
+	       !is_own_id(hm, h->src);
+}
+
+/* Send @n alike frames, all of @skb, on to their next hop; consumes @skb. */
+static void relay(struct hm_device *hm, struct sk_buff *skb, struct hm_frame *frame,
+		  unsigned int n, const struct hm_link *from)
+{
+	const struct hm_hdr *h = frame->hdr;
 	enum hubmesh_drop why;
 	struct hm_link *next;
+	unsigned int i;
 
-	why = select_next_hop(batch->hm, h, from, &next);
+	why = select_next_hop(hm, h, from, &next);
 	if (unlikely(why)) {
-		drop_rest(batch, from->counters, why);
+		hm_drop_count(hm, from->counters, why, n);
+		kfree_skb(skb);
 		return;
 	}
-	for (i = 0; i < frames; i++)
-		batch->frame[i].hdr->hop_ttl--;	/* select_next_hop(): it is above 1 */
-	if (frames > 1) {
-		skb_shinfo(skb)->gso_segs = frames;
+	for (i = 0; i < n; i++)
+		frame[i].hdr->hop_ttl--;	/* select_next_hop(): it is above 1 */
+	if (n > 1) {
+		skb_shinfo(skb)->gso_segs = n;
 		skb_shinfo(skb)->gso_type = HM_GSO_TYPE;
 	}
 	skb_orphan(skb);
 	skb->priority = hm_hdr_class(h);
-	if (!hm_hop_send(next, skb, batch->frame, frames, ntohs(h->flow),
-			 hm_hdr_class(h) << 5)) {
-		hm_count_forwarded(batch->hm->counters, frames);
-		hm_count_forwarded(next->counters, frames);
+	if (!hm_hop_send(next, skb, frame, n, ntohs(h->flow), hm_hdr_class(h) << 5)) {
+		hm_count_forwarded(hm->counters, n);
+		hm_count_forwarded(next->counters, n);
 	}
-	hm_batch_free(batch);
 }
 
 /* ---- 6. to 8. for us ------------------------------------------------------------------ */
@@ -649,12 +661,20 @@ out:
 	hm_batch_free(batch);
 }
 
+static bool is_probe(const struct hm_frame *f)
+{
+	const struct hm_probe *probe = (const void *)hm_sealed_part(f);
+
+	return hm_sealed_len(f) >= sizeof(*probe) &&
+	       !(probe->flags & ~cpu_to_be64(HM_PROBE_F_SILENT));
+}
+
 static void accept_probe(struct hm_batch *batch)
 {
 	struct hm_frame *f = &batch->frame[0];
 
 	if (likely(is_link_frame_new(batch))) {
-		if (likely(hm_sealed_len(f) >= sizeof(struct hm_probe)))
+		if (likely(is_probe(f)))
 			hm_probe_received(batch->link, (const void *)hm_sealed_part(f),
 					  hm_sealed_len(f) > sizeof(struct hm_probe));
 		else
@@ -717,12 +737,14 @@ static void dispatch(struct hm_batch *batch, const struct hm_hdr *h, struct hm_l
 		drop_rest(batch, from->counters, HUBMESH_DROP_RX_OWN_SOURCE);
 		return;
 	}
-	if (unlikely(type == HM_TYPE_HOP))
+	if (unlikely(type == HM_TYPE_HOP)) {
 		open_hop(batch, from);
-	else if (is_own_id(batch->hm, h->dst))
+	} else if (is_own_id(batch->hm, h->dst)) {
 		open_frames(batch, h);
-	else
-		relay(batch, from);
+	} else {
+		relay(batch->hm, batch->skb, batch->frame, batch->frames, from);
+		hm_batch_free(batch);
+	}
 }
 
 /* Each good frame goes on as a packet of its own. */
@@ -785,6 +807,80 @@ static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned
 	return first;
 }
 
+/* One frame, in memory that nobody else has: what most packets are without offload. */
+static bool is_plain(const struct sk_buff *skb)
+{
+	return !skb_is_nonlinear(skb) && !skb_is_gso(skb) && !skb_cloned(skb) &&
+	       skb->len <= HM_FRAME_MAX;
+}
+
+static void receive_one(struct hm_rx *rx, struct sk_buff *skb)
+{
+	struct hm_frame f = { .hdr = (struct hm_hdr *)skb->data, .len = skb->len };
+	struct hm_batch *batch;
+	enum hubmesh_drop why;
+
+	why = accept_frame(rx, &f);
+	if (unlikely(why)) {
+		refuse_frame(rx, why);
+		kfree_skb(skb);
+		return;
+	}
+	count_link(rx);
+	if (is_to_relay(rx->hm, f.hdr)) {
+		relay(rx->hm, skb, &f, 1, rx->from);
+		return;
+	}
+	batch = hm_batch_new(rx->hm, 1);
+	if (unlikely(!batch)) {
+		refuse_frame(rx, HUBMESH_DROP_NO_MEMORY);
+		kfree_skb(skb);
+		return;
+	}
+	batch->skb = skb;
+	batch->frame[0] = f;
+	batch->frames = 1;
+	dispatch(batch, f.hdr, rx->from);
+}
+
+static void receive_many(struct hm_rx *rx, struct sk_buff *skb)
+{
+	struct hm_batch *batch = take_packet(rx->hm, skb);
+	const struct hm_hdr *first;
+	unsigned int good;
+
+	if (unlikely(!batch))
+		return;
+	good = accept_frames(rx, batch);
+	if (unlikely(!good)) {
+		kfree_skb(batch->skb);
+		hm_batch_free(batch);
+		return;
+	}
+	first = common_header(batch, good);
+	if (likely(first))
+		dispatch(batch, first, rx->from);
+	else
+		split(rx, batch);
+}
+
+/**
+ * hm_receive_claims() - Does a frame come from a neighbour of this device?
+ * @hm: device
+ * @h: its header
+ *
+ * Context: RCU read side.
+ * Return: true if the hop tag is that of a link of @hm.
+ */
+bool hm_receive_claims(const struct hm_device *hm, const struct hm_hdr *h)
+{
+	struct hm_link *link = hm_link_by_index(hm, ntohs(h->link_index));
+	struct hm_key *key;
+
+	key = link ? rcu_dereference(link->keys.by_phase[hm_hdr_hop_phase(h)]) : NULL;
+	return key && hm_hop_tag(h, &key->hop_rx) == h->hop_tag;
+}
+
 /**
  * hm_receive() - One packet of one or many frames.
  * @hm: device it came for
@@ -795,32 +891,17 @@ static const struct hm_hdr *common_header(const struct hm_batch *batch, unsigned
 void hm_receive(struct hm_device *hm, struct sk_buff *skb)
 {
 	struct hm_rx rx = { .hm = hm };
-	const struct hm_hdr *first;
-	struct hm_batch *batch;
-	unsigned int good;
 
 	if (unlikely(!netif_running(hm->dev))) {
 		hm_drop_count(hm, NULL, HUBMESH_DROP_RX_DEVICE_DOWN,
 			      skb_shinfo(skb)->gso_segs ?: 1);
 		kfree_skb(skb);
-		return;
+	} else if (is_plain(skb)) {
+		receive_one(&rx, skb);
+	} else {
+		receive_many(&rx, skb);
 	}
-	batch = take_packet(hm, skb);
-	if (unlikely(!batch))
-		return;
-	good = accept_frames(&rx, batch);
-	if (unlikely(!good)) {
-		kfree_skb(batch->skb);
-		hm_batch_free(batch);
-		return;
-	}
-	first = common_header(batch, good);
-	if (likely(first))
-		dispatch(batch, first, rx.from);
-	else
-		split(&rx, batch);
 }
-
 /**
  * hm_udp_receive() - One UDP packet of one or many frames.
  * @sk: our socket

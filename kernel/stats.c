@@ -65,58 +65,6 @@ struct hm_drops __percpu *hm_drops_alloc(void)
 	return netdev_alloc_pcpu_stats(struct hm_drops);
 }
 
-/**
- * hm_count_rx() - Count frames accepted for an object
- * @c: counters of a device, link or hub
- * @n: frames
- * @bytes: bytes in all of them
- *
- * Context: Bottom halves disabled.
- */
-void hm_count_rx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes)
-{
-	struct hm_counters *mine = this_cpu_ptr(c);
-
-	u64_stats_update_begin(&mine->syncp);
-	u64_stats_add(&mine->rx_frames, n);
-	u64_stats_add(&mine->rx_bytes, bytes);
-	u64_stats_update_end(&mine->syncp);
-}
-
-/**
- * hm_count_tx() - Count frames sent by an object
- * @c: counters of a device, link or hub
- * @n: frames
- * @bytes: bytes in all of them
- *
- * Context: Bottom halves disabled.
- */
-void hm_count_tx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes)
-{
-	struct hm_counters *mine = this_cpu_ptr(c);
-
-	u64_stats_update_begin(&mine->syncp);
-	u64_stats_add(&mine->tx_frames, n);
-	u64_stats_add(&mine->tx_bytes, bytes);
-	u64_stats_update_end(&mine->syncp);
-}
-
-/**
- * hm_count_forwarded() - Count frames relayed
- * @c: counters of a device or of the outgoing link
- * @n: frames
- *
- * Context: Bottom halves disabled.
- */
-void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n)
-{
-	struct hm_counters *mine = this_cpu_ptr(c);
-
-	u64_stats_update_begin(&mine->syncp);
-	u64_stats_add(&mine->forwarded, n);
-	u64_stats_update_end(&mine->syncp);
-}
-
 /*
  * Reasons named rx-* and fwd-* concern received frames, the rest frames to send.
  * CRYPTO and NO_MEMORY can be either; sealing is where they are likely (what fails

@@ -41,9 +41,58 @@ struct hm_device;
 struct hm_counters __percpu *hm_counters_alloc(u32 link_index);
 struct hm_drops __percpu *hm_drops_alloc(void);
 /* Bottom halves disabled (softirq or ndo_start_xmit). @n frames, @bytes in all. */
-void hm_count_rx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
-void hm_count_tx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes);
-void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n);
+/**
+ * hm_count_rx() - Count frames accepted for an object
+ * @c: counters of a device, link or hub
+ * @n: frames
+ * @bytes: bytes in all of them
+ *
+ * Context: Bottom halves disabled.
+ */
+static inline void hm_count_rx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes)
+{
+	struct hm_counters *mine = this_cpu_ptr(c);
+
+	u64_stats_update_begin(&mine->syncp);
+	u64_stats_add(&mine->rx_frames, n);
+	u64_stats_add(&mine->rx_bytes, bytes);
+	u64_stats_update_end(&mine->syncp);
+}
+
+/**
+ * hm_count_tx() - Count frames sent by an object
+ * @c: counters of a device, link or hub
+ * @n: frames
+ * @bytes: bytes in all of them
+ *
+ * Context: Bottom halves disabled.
+ */
+static inline void hm_count_tx(struct hm_counters __percpu *c, unsigned int n, unsigned int bytes)
+{
+	struct hm_counters *mine = this_cpu_ptr(c);
+
+	u64_stats_update_begin(&mine->syncp);
+	u64_stats_add(&mine->tx_frames, n);
+	u64_stats_add(&mine->tx_bytes, bytes);
+	u64_stats_update_end(&mine->syncp);
+}
+
+/**
+ * hm_count_forwarded() - Count frames relayed
+ * @c: counters of a device or of the outgoing link
+ * @n: frames
+ *
+ * Context: Bottom halves disabled.
+ */
+static inline void hm_count_forwarded(struct hm_counters __percpu *c, unsigned int n)
+{
+	struct hm_counters *mine = this_cpu_ptr(c);
+
+	u64_stats_update_begin(&mine->syncp);
+	u64_stats_add(&mine->forwarded, n);
+	u64_stats_update_end(&mine->syncp);
+}
+
 void hm_counters_sum(const struct hm_counters __percpu *c, struct hm_counters_sum *sum);
 /* Count @n frames dropped for @why on the device (and, if given, the link or
  * hub counters), and fire the drop tracepoint.  Does not free anything.  Any

@@ -163,6 +163,7 @@ json_t *api_json_hub(const struct hub_view_hub *view, uint64_t now_ns)
 		api_set_text(object, "cost_us", NULL);
 	}
 	api_set_number(object, "links", view->n_links);
+	json_object_set_new(object, "zones", api_json_zones(view->zones ?: ""));
 	if (view->is_self || view->last_heard_ns == 0)
 		api_set_text(object, "heard_ms", NULL);
 	else
@@ -198,6 +199,7 @@ json_t *api_json_link(const struct hub_view_link *view, const struct datapath_li
 	api_set_text(object, "interface", ifname);
 	set_endpoint(object, "local", &view->local);
 	set_endpoint(object, "remote", &view->remote);
+	api_set_text(object, "carrier", view->is_on_ethernet ? "ethernet" : "udp");
 	api_set_text(object, "state", link_state(view->is_up, stats));
 	set_bool(object, "is_up", view->is_up);
 	if (view->is_up)
@@ -213,6 +215,10 @@ json_t *api_json_link(const struct hub_view_link *view, const struct datapath_li
 	else
 		api_set_text(object, "jitter_us", NULL);
 	api_set_number(object, "cost_us", view->cost_us);
+	if (stats && stats->frame_max)
+		api_set_number(object, "frame_max", stats->frame_max);
+	else
+		api_set_text(object, "frame_max", NULL);
 	api_set_number(object, "session", view->session);
 	set_phase(object, "tx_phase", stats ? stats->tx_phase : view->tx_phase);
 	set_phases(object, "rx_phases", stats ? stats->rx_phases : 0);
@@ -499,6 +505,7 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_number(object, "mtu", config->mtu);
 	set_bool(object, "keep", config->keep_interface);
 	object = section(root, "underlay");
+	api_set_text(object, "carrier", config->is_udp_only ? "udp" : "auto");
 	json_object_set_new(object, "include", json_texts(config->include, config->n_include));
 	json_object_set_new(object, "exclude", json_texts(config->exclude, config->n_exclude));
 	object = section(root, "ports");
@@ -517,5 +524,7 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_number(section(root, "session"), "idle_s", config->session_idle_s);
 	set_ipv4_pool(section(root, "ipv4"), config);
 	api_set_text(section(root, "log"), "level", log_level_name(log_level));
+	json_object_set_new(root, "policy", api_json_policy(config->policy));
+	json_object_set_new(root, "qos", api_json_qos(config->policy));
 	return root;
 }

@@ -69,6 +69,25 @@ json_t *api_json_link_stats(const struct datapath_link_stats *stats,
 			    const struct hub_view_link *view, const struct api_names *names);
 json_t *api_json_hub_stats(const struct datapath_hub_stats *stats, const struct api_names *names);
 json_t *api_json_log_line(const struct log_line *line);
+/* json_policy.c */
+/** api_json_queue() - Queue of a link; @view NULL when the hub does not know it. */
+json_t *api_json_queue(const struct datapath_queue *queue, const struct hub_view_link *view,
+		       const struct api_names *names, const char *ifname);
+/**
+ * api_json_rule() - A piece of the rule set, without hits if it has none.
+ * @rule: the piece; of hops there is no object, NULL
+ * @policy: for names of zones; NULL has none
+ */
+json_t *api_json_rule(const struct datapath_rule *rule, const struct policy *policy);
+json_t *api_json_guard(const struct hub_id *hub, const struct policy_guard *guard,
+		       const struct policy *policy, const struct api_names *names);
+json_t *api_json_storm(const struct policy_storm *storm);
+/** api_json_policy() - Section policy: of meshd.yaml(5); api_json_qos() - section qos:. */
+json_t *api_json_policy(const struct policy *policy);
+json_t *api_json_qos(const struct policy *policy);
+/** api_json_zones() - Names of a zone list. */
+json_t *api_json_zones(const char *list);
+
 /** api_json_config() - Settings in force. @log_level: in use, a POST may have changed it. */
 json_t *api_json_config(const struct config *config, int log_level);
 

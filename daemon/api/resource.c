@@ -510,6 +510,24 @@ static void get_log(struct api_state *state, const struct api_request *request,
 	api_reply_ok(ret, object);
 }
 
+static void get_qos(struct api_state *state, const struct api_request *request,
+		    struct api_reply *ret)
+{
+	json_t *object = api_object_new();
+
+	api_fill_qos(state, object);
+	api_reply_ok(ret, object);
+}
+
+static void get_filter(struct api_state *state, const struct api_request *request,
+		       struct api_reply *ret)
+{
+	json_t *object = api_object_new();
+
+	api_fill_filter(state, object);
+	api_reply_ok(ret, object);
+}
+
 static void get_config(struct api_state *state, const struct api_request *request,
 		       struct api_reply *ret)
 {
@@ -584,6 +602,8 @@ static const struct resource {
 	{"/v1/stats", false, get_stats},
 	{"/v1/log", false, get_log},
 	{"/v1/config", false, get_config},
+	{"/v1/qos", false, get_qos},
+	{"/v1/filter", false, get_filter},
 	{"/v1/services", false, get_services},
 	{"/v1/service-history", false, get_service_history},
 	{"/v1/requests", false, get_requests},

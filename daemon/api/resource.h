@@ -82,6 +82,10 @@ void api_answer(struct api_state *state, const struct api_request *request, stru
 json_t *api_object_new(void);
 /** api_reply_ok() - Fill @ret with @object (consumed). */
 void api_reply_ok(struct api_reply *ret, json_t *object);
+/* resource_policy.c */
+/** api_fill_qos() - Members of /v1/qos; api_fill_filter() - of /v1/filter. */
+void api_fill_qos(struct api_state *state, json_t *object);
+void api_fill_filter(struct api_state *state, json_t *object);
 
 /** api_reply_error() - Fill @ret with an error object. @hint may be NULL. */
 void api_reply_error(struct api_reply *ret, unsigned int status, const char *code, const char *hint,

@@ -305,6 +305,21 @@ const struct neighbour *neighbours_best(const struct neighbours *table, const st
 	return neighbours_pick(table, hub, ifindex, 0);
 }
 
+bool neighbours_hears_link_local(const struct neighbours *table, const struct hub_id *hub,
+				 uint32_t ifindex)
+{
+	size_t first = lower_bound(table, hub), end = first + run_length(table, first, hub);
+
+	for (size_t i = first; i < end; i++) {
+		const struct endpoint *at = &table->list[i].at;
+
+		if (at->ifindex == ifindex && at->family == AF_INET6 &&
+		    IN6_IS_ADDR_LINKLOCAL(&at->addr6))
+			return true;
+	}
+	return false;
+}
+
 void neighbours_dialled(struct neighbours *table, const struct hub_id *hub,
 			const struct endpoint *at, bool worked)
 {

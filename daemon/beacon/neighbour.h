@@ -123,6 +123,9 @@ const struct neighbour *neighbours_best(const struct neighbours *table, const st
  */
 const struct neighbour *neighbours_pick(const struct neighbours *table, const struct hub_id *hub,
 					uint32_t ifindex, uint32_t turn);
+/** neighbours_hears_link_local() - Was a hub heard on an interface from a link-local address? */
+bool neighbours_hears_link_local(const struct neighbours *table, const struct hub_id *hub,
+				 uint32_t ifindex);
 /** neighbours_dialled() - A session with @hub came up at @at, or a dial there failed. */
 void neighbours_dialled(struct neighbours *table, const struct hub_id *hub,
 			const struct endpoint *at, bool worked);

@@ -230,6 +230,18 @@ static void check_seeds(struct check *check)
 	}
 }
 
+static void check_carrier(struct check *check)
+{
+	const char *carrier = check->file->underlay.carrier ?: "auto";
+
+	check->config->is_udp_only = strcmp(carrier, "udp") == 0;
+	if (!check->config->is_udp_only && strcmp(carrier, "auto") != 0)
+		complain(check, "underlay.carrier",
+			 "underlay.carrier '%s' is unknown; write auto (Ethernet between hubs on "
+			 "one segment, else UDP) or udp",
+			 carrier);
+}
+
 static void check_cipher(struct check *check)
 {
 	const char *cipher = check->file->crypto.cipher ?: "aes-256-gcm";
@@ -360,10 +372,13 @@ int config_check(const struct config_file *file, const struct config_lines *line
 					file->underlay.include_count, ret->include);
 	ret->n_exclude = check_patterns(&check, "exclude", file->underlay.exclude,
 					file->underlay.exclude_count, ret->exclude);
+	check_carrier(&check);
 	check_seeds(&check);
 	check_cipher(&check);
 	check_pool(&check);
 	check_log(&check);
 	check_contradictions(&check);
+	ret->policy = policy_new();
+	config_check_policy(&file->policy, &file->qos, lines, ret->policy, errors);
 	return errors->n ? -EINVAL : 0;
 }

@@ -153,6 +153,7 @@ void config_fini(struct config *config)
 	free(config->services_dir);
 	free(config->ifname);
 	free(config->user);
+	free(config->policy);
 	for (size_t i = 0; i < CONFIG_INTERFACES_MAX; i++) {
 		free(config->include[i]);
 		free(config->exclude[i]);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/lib/endpoint.h"
+#include "daemon/policy/policy.h"
 
 #define CONFIG_SEEDS_MAX 64
 #define CONFIG_INTERFACES_MAX 32
@@ -38,6 +39,7 @@
  * @mtu: of the mesh interface
  * @probe_ms: the kernel's probe interval
  * @probe_misses: silent intervals until a link is down
+ * @is_udp_only: frames to neighbours never ride in Ethernet
  * @cipher: preferred enum hubmesh_cipher
  * @beacon_interval_min_ms: Trickle Imin
  * @beacon_interval_max_ms: Trickle Imax
@@ -47,6 +49,7 @@
  * @ipv4_pool_prefix_len: 8..30
  * @keep_interface: leave the interface and its traffic when meshd stops
  * @log_level: enum log_level
+ * @policy: who may send what, what goes first; never NULL once loaded
  */
 struct config {
 	char *mesh, *name, *state_dir, *socket_path, *services_dir, *ifname, *user;
@@ -56,6 +59,7 @@ struct config {
 	size_t n_seeds;
 	uint16_t control_port, data_port;
 	uint32_t mtu, probe_ms, probe_misses;
+	bool is_udp_only;
 	uint32_t cipher;
 	uint32_t beacon_interval_min_ms, beacon_interval_max_ms;
 	uint32_t rekey_s, session_idle_s;
@@ -63,6 +67,7 @@ struct config {
 	uint8_t ipv4_pool_prefix_len;
 	bool keep_interface;
 	int log_level;
+	struct policy *policy;
 };
 
 /**

@@ -7,7 +7,7 @@
 
 #include "daemon/config/errors.h"
 
-#define CONFIG_LINES_MAX 256 /* values in a file */
+#define CONFIG_LINES_MAX 4096 /* values in a file */
 #define CONFIG_PATH_MAX 48
 
 /**

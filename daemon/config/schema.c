@@ -46,6 +46,7 @@ static const cyaml_schema_field_t interface_fields[] = {
 };
 
 static const cyaml_schema_field_t underlay_fields[] = {
+	TEXT(config_underlay, carrier),
 	LIST(config_underlay, include, CONFIG_INTERFACES_MAX),
 	LIST(config_underlay, exclude, CONFIG_INTERFACES_MAX),
 	CYAML_FIELD_END,
@@ -107,6 +108,8 @@ static const cyaml_schema_field_t file_fields[] = {
 	SECTION(session),
 	SECTION(ipv4),
 	SECTION(log),
+	CYAML_FIELD_MAPPING("policy", OPTIONAL, config_file, policy, config_policy_fields),
+	CYAML_FIELD_MAPPING("qos", OPTIONAL, config_file, qos, config_qos_fields),
 	CYAML_FIELD_END,
 };
 

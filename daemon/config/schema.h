@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/config/policy_file.h"
+
 #define CONFIG_TEXT_MAX 255 /* bytes of any one string */
 
 /**
@@ -27,6 +29,8 @@
  * @session: section
  * @ipv4: section
  * @log: section
+ * @policy: section
+ * @qos: section
  *
  * Numbers are 64 bits wide so that one that does not fit is a bounds error
  * with its line, not a wrap.
@@ -42,6 +46,7 @@ struct config_file {
 		bool *keep;
 	} interface;
 	struct {
+		char *carrier;
 		char **include, **exclude;
 		uint32_t include_count, exclude_count;
 	} underlay;
@@ -69,6 +74,8 @@ struct config_file {
 	struct {
 		char *level;
 	} log;
+	struct file_policy policy;
+	struct file_qos qos;
 };
 
 /** config_schema - of the whole file: a mapping into a struct config_file */

@@ -200,6 +200,7 @@ int datapath_open(uv_loop_t *loop, const struct datapath_settings *settings,
 static void free_memory(struct datapath *dp)
 {
 	free(dp->neighbours);
+	free(dp->policy);
 	free(dp);
 }
 

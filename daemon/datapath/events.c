@@ -127,6 +127,7 @@ static void report_every_link(struct datapath *dp, bool with_down)
 void datapath_on_quality(uv_timer_t *timer)
 {
 	report_every_link(timer->data, false);
+	datapath_policy_refresh(timer->data);
 }
 
 void datapath_on_event(uv_poll_t *poll, int status, int events)

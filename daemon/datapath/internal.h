@@ -43,6 +43,7 @@ struct datapath_neighbour {
  * @neighbours: sorted by hub
  * @n_neighbours: entries
  * @max_neighbours: room
+ * @policy: what was asked for last, NULL nothing yet
  * @last_error: sentence about the last refusal
  */
 struct datapath {
@@ -61,6 +62,7 @@ struct datapath {
 	uint8_t ipv4_prefix_len;
 	struct datapath_neighbour *neighbours;
 	size_t n_neighbours, max_neighbours;
+	struct datapath_policy *policy;
 	char last_error[DATAPATH_TEXT_MAX];
 };
 
@@ -80,6 +82,16 @@ int datapath_keep_error(struct datapath *dp, int error, const char *text);
 int datapath_flush(struct datapath *dp);
 /** datapath_configure() - DEV_SET id and ports, device down. */
 int datapath_configure(struct datapath *dp, const struct datapath_settings *settings);
+
+/* policy_read.c */
+/** datapath_storm() - Storm limits of a nest. */
+struct policy_storm datapath_storm(const struct nlattr *nest);
+
+/* policy.c */
+/** datapath_policy_refresh() - Interfaces came or went: does the rule set mention them? */
+void datapath_policy_refresh(struct datapath *dp);
+/** datapath_policy_link() - Tell a link over interface @ifindex how to queue. */
+int datapath_policy_link(struct datapath *dp, uint32_t link, uint32_t ifindex);
 
 /* events.c */
 void datapath_on_event(uv_poll_t *poll, int status, int events);

@@ -39,6 +39,8 @@ static void read_device(const struct nlmsghdr *message, void *arg)
 	netlink_parse_nested(device[HUBMESH_A_DEVICE_DROPS], drops, DATAPATH_DROPS_MAX - 1);
 	ret->stats = read_stats(device[HUBMESH_A_DEVICE_STATS]);
 	ret->generation = netlink_u64(device[HUBMESH_A_DEVICE_GENERATION], 0);
+	ret->filter_generation = netlink_u64(device[HUBMESH_A_DEVICE_FILTER_GENERATION], 0);
+	ret->storm = datapath_storm(device[HUBMESH_A_DEVICE_STORM]);
 	for (size_t i = 0; i < DATAPATH_DROPS_MAX; i++)
 		ret->drops[i] = netlink_u64(drops[i], 0);
 }
@@ -69,6 +71,7 @@ static void read_link(const struct nlmsghdr *message, void *arg)
 		.state = netlink_u32(link[HUBMESH_A_LINK_STATE], HUBMESH_LINK_NEW),
 		.rtt_us = netlink_u32(link[HUBMESH_A_LINK_RTT_US], 0),
 		.frame_max = netlink_u32(link[HUBMESH_A_LINK_FRAME_MAX], 0),
+		.ifindex = netlink_u32(link[HUBMESH_A_LINK_OIF], 0),
 		.jitter_us = netlink_u32(link[HUBMESH_A_LINK_JITTER_US], 0),
 		.lost = netlink_u64(link[HUBMESH_A_LINK_LOST], 0),
 		.tx_phase = netlink_u8(link[HUBMESH_A_LINK_TX_PHASE], 0xff),

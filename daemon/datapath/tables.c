@@ -47,10 +47,15 @@ static struct nlattr *begin_link(struct nlmsghdr *message, uint32_t link)
 }
 
 static void put_carrier(struct nlmsghdr *message, const struct endpoint *local,
-			const struct endpoint *remote)
+			const struct endpoint *remote, const uint8_t *lladdr)
 {
 	bool has_local = local->family == remote->family;
 
+	mnl_attr_put_u32(message, HUBMESH_A_LINK_OIF, remote->ifindex);
+	if (lladdr) {
+		mnl_attr_put(message, HUBMESH_A_LINK_REMOTE_LLADDR, ENDPOINT_LLADDR_LEN, lladdr);
+		return;
+	}
 	if (remote->family == AF_INET) {
 		mnl_attr_put(message, HUBMESH_A_LINK_REMOTE4, 4, &remote->addr4);
 		if (has_local)
@@ -61,12 +66,11 @@ static void put_carrier(struct nlmsghdr *message, const struct endpoint *local,
 			mnl_attr_put(message, HUBMESH_A_LINK_LOCAL6, 16, &local->addr6);
 	}
 	mnl_attr_put_u16(message, HUBMESH_A_LINK_REMOTE_PORT, remote->port);
-	mnl_attr_put_u32(message, HUBMESH_A_LINK_OIF, remote->ifindex);
 }
 
 static int set_link(struct datapath *dp, uint8_t command, uint32_t link, uint32_t remote_link,
 		    const struct hub_id *peer, const struct endpoint *local,
-		    const struct endpoint *remote)
+		    const struct endpoint *remote, const uint8_t *lladdr)
 {
 	struct nlmsghdr *message = datapath_begin(dp, command, 0);
 	struct nlattr *nest = begin_link(message, link);
@@ -74,7 +78,7 @@ static int set_link(struct datapath *dp, uint8_t command, uint32_t link, uint32_
 	if (command == HUBMESH_CMD_LINK_NEW)
 		mnl_attr_put(message, HUBMESH_A_LINK_PEER, HUB_ID_LEN, peer->b);
 	mnl_attr_put_u32(message, HUBMESH_A_LINK_REMOTE_INDEX, remote_link);
-	put_carrier(message, local, remote);
+	put_carrier(message, local, remote, lladdr);
 	mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MS, dp->probe_ms);
 	mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MISSES, dp->probe_misses);
 	mnl_attr_nest_end(message, nest);
@@ -101,22 +105,29 @@ static int read_peer(struct datapath *dp, uint32_t link, struct hub_id *ret)
 /* A link keeps its peer for life: an index that now means another is made anew. */
 int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 		      const struct hub_id *peer, const struct endpoint *local,
-		      const struct endpoint *remote)
+		      const struct endpoint *remote, const uint8_t *lladdr)
 {
 	struct hub_id had = {0};
-	int error = set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote);
+	int error =
+		set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote, lladdr);
 
+	if (!error)
+		return datapath_policy_link(dp, link, remote->ifindex);
 	if (error != -EEXIST)
 		return error;
 	error = read_peer(dp, link, &had);
 	if (error)
 		return error;
-	if (hub_id_equal(&had, peer))
-		return set_link(dp, HUBMESH_CMD_LINK_SET, link, remote_link, peer, local, remote);
-	error = datapath_link_del(dp, link);
-	if (error)
-		return error;
-	return set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local, remote);
+	if (hub_id_equal(&had, peer)) {
+		error = set_link(dp, HUBMESH_CMD_LINK_SET, link, remote_link, peer, local, remote,
+				 lladdr);
+	} else {
+		error = datapath_link_del(dp, link);
+		if (!error)
+			error = set_link(dp, HUBMESH_CMD_LINK_NEW, link, remote_link, peer, local,
+					 remote, lladdr);
+	}
+	return error ?: datapath_policy_link(dp, link, remote->ifindex);
 }
 
 struct links {

@@ -11,6 +11,7 @@
 #include "daemon/hub/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/lib/memory.h"
@@ -52,7 +53,7 @@ struct path *path_get(struct hub *hub, const struct hub_id *peer, uint32_t ifind
 	path->link = at + 1;
 	path->peer = *peer;
 	path->ifindex = ifindex;
-	path->grace_until = path->rekey_at = NEVER;
+	path->grace_until = path->rekey_at = path->fell_back_at = NEVER;
 	dialer_init(&path->dialer);
 	keyring_init(&path->keys);
 	link_quality_init(&path->quality);
@@ -195,10 +196,22 @@ void path_evaluate(struct hub *hub, uint64_t now_ns, struct path *path)
 	hub->have_links_changed = true;
 }
 
+void path_send_link(const struct path *path, struct effects *fx)
+{
+	struct effect *effect = effects_add(fx, EFFECT_LINK_SET);
+
+	effect->link_set.link = path->link;
+	effect->link_set.remote_link = path->remote_link;
+	effect->link_set.peer = path->peer;
+	effect->link_set.remote = path->remote;
+	effect->link_set.local = path->local;
+	effect->link_set.has_lladdr = path->carrier == PATH_ETHERNET;
+	memcpy(effect->link_set.remote_lladdr, path->remote_lladdr, sizeof(path->remote_lladdr));
+}
+
 static void path_set_link(struct hub *hub, struct path *path, const struct session *session,
 			  struct effects *fx)
 {
-	struct effect *effect;
 	struct endpoint remote = session->remote, local = session->local;
 	bool same;
 
@@ -213,15 +226,12 @@ static void path_set_link(struct hub *hub, struct path *path, const struct sessi
 	path->remote_link = session->hello.link;
 	path->remote = remote;
 	path->local = local;
+	same = !path_choose_carrier(hub, path, session) && same;
 	if (same || !has_common_carrier(hub, session))
 		return;
 	path->in_kernel = true;
-	effect = effects_add(fx, EFFECT_LINK_SET);
-	effect->link_set.link = path->link;
-	effect->link_set.remote_link = path->remote_link;
-	effect->link_set.peer = path->peer;
-	effect->link_set.remote = path->remote;
-	effect->link_set.local = path->local;
+	path->fell_back_at = NEVER;
+	path_send_link(path, fx);
 }
 
 /* Of two sessions of one path, does the new one stay? Both ends agree. */

@@ -56,6 +56,9 @@ void effects_clear(struct effects *fx)
 		case EFFECT_BLOB_KEEP:
 			free(effect->blob.bytes);
 			break;
+		case EFFECT_POLICY:
+			free(effect->policy.tables);
+			break;
 		case EFFECT_LOG:
 			free(effect->log.text);
 			break;

@@ -18,6 +18,7 @@
 #include "daemon/lib/endpoint.h"
 #include "daemon/lib/hub_id.h"
 #include "daemon/lib/sha256.h"
+#include "daemon/policy/policy.h"
 
 #define EFFECTS_MAX 65536 /* per event; more is a bug, asserted */
 #define EFFECT_NEXTHOPS_MAX 4
@@ -36,6 +37,8 @@ enum effect_kind {
 	EFFECT_KEY_DEL,
 	EFFECT_ROUTES, /* replace the whole route set */
 	EFFECT_ADDRESSES, /* our own addresses on mesh0 */
+	EFFECT_GUARD, /* what the kernel checks of a hub's frames */
+	EFFECT_POLICY, /* replace rule set, classification and queues */
 	EFFECT_PERSIST, /* remember a number across restarts */
 	EFFECT_BLOB_KEEP, /* cache a manifest or catalogue on disk, by its digest */
 	EFFECT_BLOB_FORGET, /* remove it there */
@@ -115,6 +118,9 @@ struct effect_route {
  * @link_set.peer: neighbour at its other end
  * @link_set.remote: the peer's underlay address, port = its data port
  * @link_set.local: our underlay address, port = our data port
+ * @link_set.has_lladdr: frames go in Ethernet, to @link_set.remote_lladdr by
+ *	@link_set.remote's interface
+ * @link_set.remote_lladdr: the peer's Ethernet address
  * @link_del: a kernel link to delete; its keys go with it
  * @link_del.link: our index
  * @hub_set: a hub to make known, or its addresses to change
@@ -141,6 +147,11 @@ struct effect_route {
  * @addresses.ula: IPv6, prefix length 64
  * @addresses.ipv4: network order, 0 = none
  * @addresses.ipv4_prefix_len: of the pool
+ * @guard: what the frames of a hub the kernel knows may be
+ * @guard.hub: its id
+ * @guard.guard: all of it
+ * @policy: replaces what was set before
+ * @policy.tables: owned
  * @persist: a number to remember
  * @persist.key: which one
  * @persist.value: it
@@ -183,6 +194,8 @@ struct effect {
 			struct hub_id peer;
 			struct endpoint remote;
 			struct endpoint local;
+			bool has_lladdr;
+			uint8_t remote_lladdr[ENDPOINT_LLADDR_LEN];
 		} link_set;
 		struct {
 			uint32_t link;
@@ -216,6 +229,13 @@ struct effect {
 			struct in_addr ipv4;
 			uint8_t ipv4_prefix_len;
 		} addresses;
+		struct {
+			struct hub_id hub;
+			struct policy_guard guard;
+		} guard;
+		struct {
+			struct policy_tables *tables;
+		} policy;
 		struct {
 			enum persist_key key;
 			uint64_t value;

@@ -143,14 +143,14 @@ static void originate(struct hub *hub, uint64_t now_ns, struct effects *fx)
 }
 
 static int record_verify_all(struct hub *hub, uint64_t now_ns, const struct record *record,
-			     const uint8_t *bytes, size_t len, struct effects *fx)
+			     const uint8_t *bytes, size_t len, struct trust_identity *identity,
+			     struct effects *fx)
 {
-	struct trust_identity identity;
 	char text[HUB_ID_STRLEN];
 	int r;
 
-	r = trust_verify_hub(hub->trust, record->cert, record->cert_len, hub->unix_s, &identity);
-	if (r == 0 && !hub_id_equal(&identity.hub, &record->hub))
+	r = trust_verify_hub(hub->trust, record->cert, record->cert_len, hub->unix_s, identity);
+	if (r == 0 && !hub_id_equal(&identity->hub, &record->hub))
 		r = -EACCES;
 	if (r) {
 		hub->counters.records_refused++;
@@ -160,7 +160,7 @@ static int record_verify_all(struct hub *hub, uint64_t now_ns, const struct reco
 			   hub_id_format(&record->hub, text), trust_error_text(r));
 		return r;
 	}
-	r = record_verify(bytes, len, identity.pubkey);
+	r = record_verify(bytes, len, identity->pubkey);
 	if (r) {
 		hub->counters.records_bad_signature++;
 		peer_fault(hub, now_ns, fx, "event=record-refused hub=%s reason=bad-signature",
@@ -173,10 +173,12 @@ static int record_verify_all(struct hub *hub, uint64_t now_ns, const struct reco
 static void on_own_record(struct hub *hub, uint64_t now_ns, const struct record *record,
 			  const uint8_t *bytes, size_t len, struct effects *fx)
 {
+	struct trust_identity identity;
+
 	if (record->boot_epoch < hub->settings.boot_epoch ||
 	    (record->boot_epoch == hub->settings.boot_epoch && record->seq <= hub->lsr_seq))
 		return;
-	if (record_verify_all(hub, now_ns, record, bytes, len, fx))
+	if (record_verify_all(hub, now_ns, record, bytes, len, &identity, fx))
 		return;
 	effects_log(fx, LOG_CLASS_LOCAL, "event=own-record-from-the-future epoch=%llu seq=%llu",
 		    (unsigned long long)record->boot_epoch, (unsigned long long)record->seq);
@@ -188,10 +190,12 @@ static void on_own_record(struct hub *hub, uint64_t now_ns, const struct record 
 }
 
 static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb_entry *entry,
-			     bool links_changed, struct effects *fx)
+			     const char *zones, bool links_changed, struct effects *fx)
 {
 	struct peer *peer = peer_get(hub, &entry->hub);
 
+	if (peer)
+		peer_set_zones(hub, peer, zones, fx);
 	if (links_changed)
 		hub->are_routes_due = true;
 	/* A neighbour's word is the other half of our link: frames may wait for that way. */
@@ -215,6 +219,7 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 	_cleanup_free_ struct record *record = xnew(struct record);
 	struct session *session = sessions_find(&hub->sessions, from);
 	const struct lsdb_entry *entry;
+	struct trust_identity identity;
 	enum lsdb_freshness freshness;
 	bool links_changed;
 
@@ -237,7 +242,7 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 		hub->counters.records_limited++;
 		return 0;
 	}
-	if (record_verify_all(hub, now_ns, record, bytes, len, fx))
+	if (record_verify_all(hub, now_ns, record, bytes, len, &identity, fx))
 		return 0; /* well formed; the neighbour may not know better */
 	if (lsdb_hold(&hub->lsdb, now_ns, record, bytes, len, from)) {
 		hub->counters.records_limited++;
@@ -251,7 +256,7 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 	}
 	hub->counters.records_accepted++;
 	flood(hub, now_ns, entry, session ? &session->peer : NULL, fx);
-	on_record_stored(hub, now_ns, entry, links_changed, fx);
+	on_record_stored(hub, now_ns, entry, identity.zones, links_changed, fx);
 	services_on_record(hub, now_ns, entry, from, fx);
 	return 0;
 }
@@ -360,6 +365,7 @@ static void peer_set_kernel(struct hub *hub, struct peer *peer, const struct in6
 	effect->hub_set.hub = peer->hub;
 	effect->hub_set.ula = peer->ula;
 	effect->hub_set.ipv4 = peer->ipv4;
+	peer_set_guard(hub, peer, fx);
 }
 
 void peer_make_known(struct hub *hub, struct peer *peer, struct effects *fx)
@@ -585,6 +591,7 @@ static void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id
 		effect->hub_del.ipv4 = peer->ipv4;
 	}
 	peer->in_kernel = false;
+	memset(&peer->guard, 0, sizeof(peer->guard));
 	peer->ula = (struct in6_addr){0};
 	peer->ipv4.s_addr = 0; /* another's by the time it returns, maybe */
 }

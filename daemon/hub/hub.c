@@ -71,6 +71,8 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
+	memcpy(hub->zones, self.zones, sizeof(hub->zones));
+	policy_replace(hub, settings->policy);
 	return hub;
 }
 
@@ -82,7 +84,8 @@ void hub_free(struct hub *hub)
 	for (size_t i = 0; i < hub->n_paths; i++)
 		free(hub->paths[i]);
 	for (size_t i = 0; i < hub->n_peers; i++)
-		free(hub->peers[i]);
+		peer_free(hub->peers[i]);
+	free(hub->policy);
 	free(hub->paths);
 	free(hub->peers);
 	lsdb_fini(&hub->lsdb);
@@ -169,6 +172,12 @@ struct peer *peer_get(struct hub *hub, const struct hub_id *id)
 	return peer;
 }
 
+void peer_free(struct peer *peer)
+{
+	free(peer->zones);
+	free(peer);
+}
+
 static bool is_worth_keeping(const struct hub *hub, const struct peer *peer)
 {
 	if (peer->in_kernel || peer->seal.step != KEYRING_IDLE || lsdb_find(&hub->lsdb, &peer->hub))
@@ -198,7 +207,7 @@ void peers_sweep(struct hub *hub)
 		if (is_worth_keeping(hub, peer))
 			hub->peers[kept++] = peer;
 		else
-			free(peer);
+			peer_free(peer);
 	}
 	hub->n_peers = kept;
 }
@@ -461,6 +470,7 @@ void hub_on_start(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		     hub->settings.beacon_interval_max_ms * NSEC_PER_MSEC, &hub->prng);
 	beacon_renew(hub, false, fx);
 	settings_apply_seeds(hub, now_ns);
+	policy_enforce(hub, fx);
 	ipv4_choose(hub, fx);
 	hub->anti_entropy_at = now_ns + prng_spread(&hub->prng, LSDB_ANTI_ENTROPY_NS, 20);
 	hub->is_started = true;
@@ -601,7 +611,8 @@ static void interface_gone(struct hub *hub, uint64_t now_ns, uint32_t ifindex, s
 }
 
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
-		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx)
+		      const uint8_t lladdr[ENDPOINT_LLADDR_LEN], const struct endpoint *addresses,
+		      size_t n_addresses, struct effects *fx)
 {
 	struct iface *iface = iface_find(hub, ifindex), before;
 	bool is_new = !iface;
@@ -623,6 +634,9 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 	before = *iface;
 	iface->n_addresses = n_addresses < HUB_ADDRESSES_MAX ? n_addresses : HUB_ADDRESSES_MAX;
 	memcpy(iface->addresses, addresses, iface->n_addresses * sizeof(*addresses));
+	iface->has_lladdr = lladdr;
+	if (lladdr)
+		memcpy(iface->lladdr, lladdr, sizeof(iface->lladdr));
 	end_orphans(hub, now_ns, ifindex, &before, fx);
 	if (hub->is_started && !hub->is_stopped) {
 		trickle_reset(&hub->trickle, now_ns, &hub->prng);
@@ -667,6 +681,8 @@ static void send_hello(struct hub *hub, uint64_t now_ns, struct session *session
 	uint8_t body[HELLO_BODY_MAX];
 	int len;
 
+	if (session->kind == SESSION_PATH)
+		hello.has_lladdr = path_lladdr(hub, session->path, hello.lladdr);
 	memcpy(hello.name, hub->settings.name, sizeof(hello.name));
 	len = control_encode_hello(&hello, body, sizeof(body));
 	if (len > 0)
@@ -744,6 +760,7 @@ void hub_on_session_up(struct hub *hub, uint64_t now_ns, uint64_t id,
 		session_end(hub, now_ns, session, objection, fx);
 	} else {
 		hub->counters.sessions_up++;
+		session_set_zones(hub, peer, fx);
 		send_hello(hub, now_ns, session, fx);
 	}
 	topology_settle(hub, now_ns, fx);
@@ -897,6 +914,7 @@ void hub_on_link_report(struct hub *hub, uint64_t now_ns, uint32_t link,
 	if (!path || !path->is_link)
 		return; /* crossed with our LINK_DEL */
 	path->reported_down = report->state == LINK_REPORT_DOWN;
+	path_judge_carrier(hub, now_ns, path, fx);
 	path_evaluate(hub, now_ns, path);
 	if (link_quality_rtt(&path->quality, report->rtt_us) && path->quality.is_alive)
 		hub->have_links_changed = true;
@@ -994,6 +1012,7 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 		   struct effects *fx)
 {
 	struct hub_settings *mine = &hub->settings;
+	bool is_policy_new;
 
 	memcpy(mine->name, settings->name, sizeof(mine->name));
 	memcpy(mine->seeds, settings->seeds, sizeof(mine->seeds));
@@ -1005,13 +1024,17 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 	mine->cipher = settings->cipher;
 	mine->ipv4_pool = settings->ipv4_pool;
 	mine->ipv4_pool_prefix_len = settings->ipv4_pool_prefix_len;
+	is_policy_new = policy_replace(hub, settings->policy);
 	if (!hub->is_started || hub->is_stopped)
 		return;
 	neighbours_set_lifetime(hub->neighbours, mine->beacon_interval_max_ms * NSEC_PER_MSEC);
 	trickle_set_intervals(&hub->trickle, now_ns, mine->beacon_interval_min_ms * NSEC_PER_MSEC,
 			      mine->beacon_interval_max_ms * NSEC_PER_MSEC, &hub->prng);
 	settings_apply_seeds(hub, now_ns);
+	if (is_policy_new)
+		policy_enforce(hub, fx);
 	ipv4_choose(hub, fx);
+	guards_update(hub, fx);
 	hub->is_record_due = true;
 	topology_settle(hub, now_ns, fx);
 }

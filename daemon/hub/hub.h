@@ -45,6 +45,7 @@ struct hub;
  * @session_idle_ms: a mesh session without messages closes after this
  * @has_datapath: the kernel module is there
  * @cipher: preferred enum hubmesh_cipher, 0 = ChaCha20-Poly1305
+ * @policy: who may send what; borrowed for the call and copied; NULL = nobody wrote any
  * @seed: for jitter and tie-breaks; the simulator's reproducibility
  */
 struct hub_settings {
@@ -65,6 +66,7 @@ struct hub_settings {
 	uint64_t rekey_after_ms, session_idle_ms;
 	bool has_datapath;
 	uint32_t cipher;
+	const struct policy *policy;
 	uint64_t seed;
 };
 
@@ -94,13 +96,15 @@ uint64_t hub_next_deadline(const struct hub *hub);
  * @now_ns: monotonic
  * @ifindex: its index
  * @up: has carrier and is administratively up
+ * @lladdr: its Ethernet address, copied, where frames may go without IP; else NULL
  * @addresses: its usable unicast addresses (each with @ifindex), copied, the first
  *	HUB_ADDRESSES_MAX of them; NULL when @n_addresses is 0
  * @n_addresses: entries; 0 when it goes
  * @fx: appended to
  */
 void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool up,
-		      const struct endpoint *addresses, size_t n_addresses, struct effects *fx);
+		      const uint8_t lladdr[ENDPOINT_LLADDR_LEN], const struct endpoint *addresses,
+		      size_t n_addresses, struct effects *fx);
 
 /** hub_on_beacon() - A UDP datagram came to the beacon port. */
 void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from,
@@ -281,6 +285,7 @@ void hub_on_service_released(struct hub *hub, uint64_t now_ns, uint64_t request,
  * @is_neighbour: a link of ours to it is alive
  * @has_seal: we have a seal key to transmit to it with
  * @n_links: neighbours its record lists
+ * @zones: of its certificate, a zone list, "" none
  */
 struct hub_view_hub {
 	struct hub_id id;
@@ -292,13 +297,14 @@ struct hub_view_hub {
 	uint64_t last_heard_ns;
 	bool is_self, is_neighbour, has_seal;
 	uint32_t n_links;
+	const char *zones;
 };
 
 struct hub_view_link {
 	uint32_t link, remote_link;
 	struct hub_id peer;
 	struct endpoint local, remote;
-	bool is_up;
+	bool is_up, is_on_ethernet;
 	uint32_t rtt_us, cost_us;
 	uint8_t tx_phase; /* 0xff = none */
 	uint64_t session, up_since_ns;

@@ -8,6 +8,7 @@
  *   flood.c      link-state records in and out, routes, addresses
  *   services.c   catalogues and manifests in and out
  *   brokering.c  the broker's messages on their way
+ *   guard.c      what the kernel lets hubs send
  *   view.c       the read side
  * All of them wire rooms together; none is called from outside.
  */
@@ -44,8 +45,15 @@
 #define HUB_DIGEST_REPLY_NS (5 * NSEC_PER_SEC)
 #define HUB_RECORDS_PUSH_MAX 1024 /* records answered to one DIGEST */
 #define HUB_HELD_SENDS_MAX 16384 /* messages for held records in one event */
+#define HUB_CARRIER_PROOF_NS (2 * NSEC_PER_SEC) /* UDP up so soon after Ethernet went down */
 #define HUB_LOG_BURST 20 /* lines about peers' faults */
 #define HUB_LOG_INTERVAL_NS NSEC_PER_SEC
+
+/** enum path_carrier - what frames to a neighbour ride in */
+enum path_carrier {
+	PATH_UDP,
+	PATH_ETHERNET,
+};
 
 /**
  * struct path - one way to a neighbour: its id over one of our interfaces
@@ -63,6 +71,10 @@
  * @remote_link: peer's index
  * @local: our address
  * @remote: peer's address, with its data port
+ * @carrier: what frames to the peer ride in
+ * @remote_lladdr: peer's Ethernet address, with PATH_ETHERNET
+ * @fell_back_at: when frames were taken off Ethernet because the link was down; NEVER
+ * @is_deaf_to_ethernet: UDP got through where Ethernet did not
  * @keys: link key phases
  * @quality: liveness and cost
  * @frame_max: longest frame that gets through, 0 = not known
@@ -82,6 +94,10 @@ struct path {
 	bool is_link, in_kernel;
 	uint32_t remote_link;
 	struct endpoint local, remote;
+	enum path_carrier carrier;
+	uint8_t remote_lladdr[ENDPOINT_LLADDR_LEN];
+	uint64_t fell_back_at;
+	bool is_deaf_to_ethernet;
 	struct keyring keys;
 	struct link_quality quality;
 	uint32_t frame_max;
@@ -99,6 +115,8 @@ struct path {
  * @in_kernel: HUB_SET was sent (without a datapath: would have been), with @ula and @ipv4
  * @ula: its mesh address, as last told; zero until a route leads there
  * @ipv4: its mesh address, as last told, network order, 0 = none
+ * @zones: of the certificate it showed last, NULL none
+ * @guard: as last told to the kernel
  */
 struct peer {
 	struct hub_id hub;
@@ -109,12 +127,16 @@ struct peer {
 	bool in_kernel;
 	struct in6_addr ula;
 	struct in_addr ipv4;
+	char *zones;
+	struct policy_guard guard;
 };
 
 struct iface {
 	uint32_t ifindex;
 	struct endpoint addresses[HUB_ADDRESSES_MAX];
 	size_t n_addresses;
+	bool has_lladdr;
+	uint8_t lladdr[ENDPOINT_LLADDR_LEN];
 };
 
 /**
@@ -194,6 +216,8 @@ struct hub {
 
 	struct broker *broker;
 	uint64_t broker_seq, broker_changes;
+	struct policy *policy; /* copy */
+	char zones[ZONE_LIST_SIZE]; /* of our certificate */
 };
 
 /* hub.c: shared by the chapters */
@@ -242,6 +266,14 @@ bool path_session_ready(struct hub *hub, uint64_t now_ns, struct path *path,
 			struct session *session, struct effects *fx);
 void path_session_lost(struct hub *hub, uint64_t now_ns, struct path *path, uint64_t session,
 		       struct effects *fx);
+/** path_lladdr() - Our Ethernet address on the link's interface. Return: false, none to tell. */
+bool path_lladdr(const struct hub *hub, uint32_t link, uint8_t ret[ENDPOINT_LLADDR_LEN]);
+/** path_choose_carrier() - By what HELLO and beacons told. Return: true, it is another one. */
+bool path_choose_carrier(const struct hub *hub, struct path *path, const struct session *session);
+/** path_judge_carrier() - The kernel reported the link: does Ethernet get through? */
+void path_judge_carrier(struct hub *hub, uint64_t now_ns, struct path *path, struct effects *fx);
+/** path_send_link() - Tell the kernel of the link as it is now. */
+void path_send_link(const struct path *path, struct effects *fx);
 /** path_evaluate() - Keys, reports or session changed: is the link alive? */
 void path_evaluate(struct hub *hub, uint64_t now_ns, struct path *path);
 /** path_promote() - The successor's key is in use: end the older session. */
@@ -253,6 +285,22 @@ bool paths_note_usable(struct hub *hub, uint64_t now_ns);
 void paths_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void seeds_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t paths_deadline(const struct hub *hub);
+
+void peer_free(struct peer *peer);
+
+/* guard.c */
+/** peer_set_guard() - Certificate, addresses or policy may have changed: tell the kernel. */
+void peer_set_guard(struct hub *hub, struct peer *peer, struct effects *fx);
+/** peer_set_zones() - A verified certificate of it says so: a zone list. */
+void peer_set_zones(struct hub *hub, struct peer *peer, const char *zones, struct effects *fx);
+/** session_set_zones() - The same from a session that is up. */
+void session_set_zones(struct hub *hub, const struct session_peer *session, struct effects *fx);
+/** guards_update() - peer_set_guard() of every hub. */
+void guards_update(struct hub *hub, struct effects *fx);
+/** policy_replace() - Take over a copy; NULL = nobody wrote any. Return: it differs. */
+bool policy_replace(struct hub *hub, const struct policy *policy);
+/** policy_enforce() - Tell the kernel all of it. */
+void policy_enforce(struct hub *hub, struct effects *fx);
 
 /* negotiate.c */
 void session_try_offers(struct hub *hub, uint64_t now_ns, struct session *session,

@@ -26,6 +26,9 @@ static struct hub_view_hub view_of(const struct hub *hub, const struct lsdb_entr
 		.is_self = is_self,
 		.has_seal = peer && keyring_is_usable(&peer->seal),
 		.n_links = entry->n_links,
+		.zones = is_self	       ? hub->zones
+			 : peer && peer->zones ? peer->zones
+					       : "",
 	};
 
 	if (route) {
@@ -67,6 +70,7 @@ int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg)
 			.peer = path->peer,
 			.local = path->local,
 			.remote = path->remote,
+			.is_on_ethernet = path->carrier == PATH_ETHERNET,
 			.is_up = path->quality.is_alive,
 			.rtt_us = path->quality.srtt_us,
 			.cost_us = path->quality.cost_us,

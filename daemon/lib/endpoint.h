@@ -24,6 +24,7 @@ struct endpoint {
 	};
 };
 
+#define ENDPOINT_LLADDR_LEN 6 /* of an Ethernet interface */
 #define ENDPOINT_STRLEN 80 /* "[v6%ifindex]:port" and the NUL */
 
 /** endpoint_equal_address() - Same family, address and interface; port ignored. */

@@ -136,9 +136,10 @@ static void run_table(struct daemon *d, const struct effect *effect)
 
 	switch (effect->kind) {
 	case EFFECT_LINK_SET:
-		error = datapath_link_set(dp, effect->link_set.link, effect->link_set.remote_link,
-					  &effect->link_set.peer, &effect->link_set.local,
-					  &effect->link_set.remote);
+		error = datapath_link_set(
+			dp, effect->link_set.link, effect->link_set.remote_link,
+			&effect->link_set.peer, &effect->link_set.local, &effect->link_set.remote,
+			effect->link_set.has_lladdr ? effect->link_set.remote_lladdr : NULL);
 		break;
 	case EFFECT_LINK_DEL:
 		what = "link-del";
@@ -153,6 +154,14 @@ static void run_table(struct daemon *d, const struct effect *effect)
 		what = "hub-del";
 		error = datapath_hub_del(dp, &effect->hub_del.hub, &effect->hub_del.ula,
 					 effect->hub_del.ipv4);
+		break;
+	case EFFECT_GUARD:
+		what = "guard";
+		error = datapath_guard(dp, &effect->guard.hub, &effect->guard.guard);
+		break;
+	case EFFECT_POLICY:
+		what = "policy";
+		error = datapath_policy(dp, effect->policy.tables);
 		break;
 	case EFFECT_ROUTES:
 		what = "routes";
@@ -217,6 +226,8 @@ static void run_effect(struct daemon *d, size_t at)
 	case EFFECT_LINK_DEL:
 	case EFFECT_HUB_SET:
 	case EFFECT_HUB_DEL:
+	case EFFECT_GUARD:
+	case EFFECT_POLICY:
 	case EFFECT_ROUTES:
 		if (d->datapath)
 			run_table(d, effect);

@@ -63,13 +63,15 @@ struct datapath_events daemon_datapath_events(struct daemon *d)
 /* --- underlay --- */
 
 static void on_interface(void *arg, uint32_t ifindex, const char *name, bool up,
-			 const struct endpoint *addresses, size_t n_addresses)
+			 const uint8_t *lladdr, const struct endpoint *addresses,
+			 size_t n_addresses)
 {
 	struct daemon *d = arg;
 
 	log_info(LOG_INFO_CLASS, "event=interface name=%s ifindex=%u up=%d addresses=%zu", name,
 		 ifindex, up, n_addresses);
-	hub_on_interface(d->hub, daemon_now_ns(d), ifindex, up, addresses, n_addresses, &d->fx);
+	hub_on_interface(d->hub, daemon_now_ns(d), ifindex, up,
+			 d->config.is_udp_only ? NULL : lladdr, addresses, n_addresses, &d->fx);
 	daemon_run_effects(d);
 }
 

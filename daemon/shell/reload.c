@@ -34,6 +34,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "services.directory";
 	if (!is_same_text(old->ifname, new->ifname))
 		return "interface.name";
+	if (old->is_udp_only != new->is_udp_only)
+		return "underlay.carrier";
 	if (old->control_port != new->control_port)
 		return "ports.control";
 	if (old->data_port != new->data_port)

@@ -53,6 +53,7 @@ void daemon_fill_settings(const struct config *config, struct hub_settings *ret)
 	ret->rekey_after_ms = config->rekey_s * 1000ull;
 	ret->session_idle_ms = config->session_idle_s * 1000ull;
 	ret->cipher = config->cipher;
+	ret->policy = config->policy;
 }
 
 static int read_roots(struct daemon *d, const struct store_identity *identity, char *error)

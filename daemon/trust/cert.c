@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/lib/zone_name.h"
 #include "daemon/trust/cert_oid.h"
 #include "daemon/trust/cert_time.h"
 #include "daemon/trust/der.h"
@@ -27,6 +28,7 @@ enum extension {
 	EXTENSION_EXTENDED_USAGE = 8,
 	EXTENSION_SUBJECT_KEY_ID = 16, /* key ids are not used: */
 	EXTENSION_AUTHORITY_KEY_ID = 32, /* the signature decides */
+	EXTENSION_ZONES = 64,
 };
 
 static struct cert_span contents(const struct der_value *value)
@@ -188,6 +190,14 @@ static void read_extended_usage(struct der_reader *r, struct cert *cert)
 	fail_unless(r, !usages.failed);
 }
 
+static void read_zones(struct der_reader *r, struct cert *cert)
+{
+	struct der_value list = der_read(r, DER_UTF8_STRING);
+
+	fail_unless(r, zone_list_is_valid((const char *)list.bytes, list.len));
+	cert->zones = contents(&list);
+}
+
 static void skip_contents(struct der_reader *r, struct cert *cert)
 {
 	r->next = r->end;
@@ -195,7 +205,7 @@ static void skip_contents(struct der_reader *r, struct cert *cert)
 
 /**
  * struct extension_kind - an extension we know
- * @oid: its last octet; the others are those of id-ce
+ * @oid: its last octet; the others are those of id-ce; 0 for one that is not among them
  * @bit: enum extension
  * @read: reads all of the contents
  */
@@ -215,7 +225,10 @@ static const struct extension_kind *find_extension(const struct der_value *oid)
 		{CE_SUBJECT_KEY_ID, EXTENSION_SUBJECT_KEY_ID, skip_contents},
 		{CE_AUTHORITY_KEY_ID, EXTENSION_AUTHORITY_KEY_ID, skip_contents},
 	};
+	static const struct extension_kind zones = {0, EXTENSION_ZONES, read_zones};
 
+	if (der_value_is(oid, oid_zones, sizeof(oid_zones)))
+		return &zones;
 	if (oid->len != sizeof(oid_ce) + 1 || memcmp(oid->bytes, oid_ce, sizeof(oid_ce)) != 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

@@ -55,9 +55,10 @@ struct cert_span {
  * @is_for_server: it has serverAuth
  * @n_uris: URI names in subjectAltName
  * @uri: the first of them
+ * @zones: a zone list (daemon/lib/zone_name.h), empty without the extension
  */
 struct cert {
-	struct cert_span signed_part, serial, issuer, subject, common_name, uri;
+	struct cert_span signed_part, serial, issuer, subject, common_name, uri, zones;
 	const uint8_t *signature;
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
 	int64_t not_before_s, not_after_s;
@@ -74,7 +75,7 @@ struct cert {
  *
  * Context: Pure; no cryptography, nothing allocated.
  * Return: 0; -EBADMSG not DER, not version 3, not Ed25519, a critical
- * extension we do not know, or a known one twice.
+ * extension we do not know, a known one twice, or a zone list that is none.
  */
 int cert_parse(const uint8_t *der, size_t len, struct cert *ret);
 
@@ -92,10 +93,11 @@ int cert_check_signature(const struct cert *cert, const uint8_t pubkey[ED25519_P
  * @not_before_s: Unix time
  * @not_after_s: Unix time, before the year 10000
  * @is_ca: a root (keyCertSign, cRLSign) or a hub (digitalSignature, clientAuth, serverAuth)
+ * @zones: valid zone list of a hub; NULL or "" leaves the extension out
  */
 struct cert_content {
 	uint8_t serial[CERT_SERIAL_LEN];
-	const char *common_name, *uri;
+	const char *common_name, *uri, *zones;
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
 	struct cert_span issuer;
 	uint8_t issuer_pubkey[ED25519_PUBKEY_LEN];

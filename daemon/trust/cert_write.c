@@ -187,6 +187,17 @@ static void write_authority_key_id(struct der_writer *w, const uint8_t pubkey[ED
 	end_extension(w, open);
 }
 
+static void write_zones(struct der_writer *w, const char *zones)
+{
+	struct open_extension open = {.extension = der_begin(w, DER_SEQUENCE)};
+
+	/* Not critical: who does not filter by zones need not know them. */
+	der_write(w, DER_OID, oid_zones, sizeof(oid_zones));
+	open.contents = der_begin(w, DER_OCTET_STRING);
+	der_write(w, DER_UTF8_STRING, zones, strlen(zones));
+	end_extension(w, open);
+}
+
 static void write_extensions(struct der_writer *w, const struct cert_content *content)
 {
 	size_t tagged = der_begin(w, DER_CONTEXT_CONSTRUCTED(3));
@@ -202,6 +213,8 @@ static void write_extensions(struct der_writer *w, const struct cert_content *co
 	write_alt_name(w, content->uri);
 	write_subject_key_id(w, content->pubkey);
 	write_authority_key_id(w, content->issuer_pubkey);
+	if (content->zones && content->zones[0])
+		write_zones(w, content->zones);
 	der_end(w, list);
 	der_end(w, tagged);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/lib/zone_name.h"
 #include "daemon/trust/spiffe.h"
 
 int issue_root(const struct issue_root *root, uint8_t *buf, size_t size)
@@ -59,12 +60,15 @@ int issue_hub(const struct issue_hub *hub, uint8_t *buf, size_t size)
 	struct cert_content content = {
 		.common_name = hub->name,
 		.uri = uri,
+		.zones = hub->zones,
 		.not_before_s = hub->not_before_s,
 		.not_after_s = hub->not_after_s,
 	};
 	int r;
 
 	if (name_len < 1 || name_len > CERT_COMMON_NAME_MAX)
+		return -EINVAL;
+	if (hub->zones && hub->zones[0] && !zone_list_is_valid(hub->zones, strlen(hub->zones)))
 		return -EINVAL;
 	r = read_root(hub, &root, mesh);
 	if (r < 0)

@@ -48,6 +48,7 @@ int issue_root(const struct issue_root *root, uint8_t *buf, size_t size);
  * @root_seed: the root's private key
  * @pubkey: the hub's key
  * @name: subject of the certificate, for people; 1..CERT_COMMON_NAME_MAX bytes
+ * @zones: zones it may be in, a zone list; NULL or "" none
  * @serial: random
  * @not_before_s: Unix time
  * @not_after_s: Unix time; cut to the root's
@@ -57,7 +58,7 @@ struct issue_hub {
 	size_t root_der_len;
 	uint8_t root_seed[ED25519_SEED_LEN];
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
-	const char *name;
+	const char *name, *zones;
 	uint8_t serial[CERT_SERIAL_LEN];
 	int64_t not_before_s, not_after_s;
 };
@@ -69,7 +70,7 @@ struct issue_hub {
  * @size: bytes available in @buf
  *
  * Context: Pure; deterministic.
- * Return: bytes of DER written; -EINVAL @hub->name; -EBADMSG the root cannot
+ * Return: bytes of DER written; -EINVAL @hub->name or @hub->zones; -EBADMSG the root cannot
  * be read; -EKEYREJECTED it is no root of a mesh or the key is not its;
  * -EMSGSIZE; -ERANGE dates; -EIO signing.
  */

@@ -217,8 +217,8 @@ static int check_root(const struct trust *trust, const struct cert *cert)
 
 	if (!cert->is_ca || !(cert->key_usage & CERT_USAGE_CERT_SIGN))
 		return -EKEYREJECTED;
-	if (cert_check_signature(cert, cert->pubkey) < 0)
-		return -EKEYREJECTED;
+	if (cert->zones.len || cert_check_signature(cert, cert->pubkey) < 0)
+		return -EKEYREJECTED; /* zones are a hub's; nothing limits a root to some */
 	if (cert->n_uris == 0)
 		return 0;
 	if (cert->n_uris > 1 || spiffe_parse_mesh(cert->uri.bytes, cert->uri.len, mesh) < 0)
@@ -290,6 +290,9 @@ static int read_identity(const struct trust *trust, const struct cert *cert,
 	memcpy(ret->pubkey, cert->pubkey, HUB_PUBKEY_LEN);
 	ret->not_before_s = cert->not_before_s;
 	ret->not_after_s = cert->not_after_s;
+	memcpy(ret->zones, cert->zones.bytes ? cert->zones.bytes : (const uint8_t *)"",
+	       cert->zones.len);
+	ret->zones[cert->zones.len] = '\0';
 	return 0;
 }
 

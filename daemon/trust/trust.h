@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "daemon/lib/hub_id.h"
+#include "daemon/lib/zone_name.h"
 
 #define TRUST_ROOTS_MAX 8
 #define TRUST_BINDINGS_MAX 16384
@@ -52,11 +53,13 @@ int trust_add_root(struct trust *trust, const uint8_t *cert, size_t len);
  * @pubkey: the key
  * @not_before_s: Unix time
  * @not_after_s: Unix time
+ * @zones: zones it may be in, a zone list; "" none
  */
 struct trust_identity {
 	struct hub_id hub;
 	uint8_t pubkey[HUB_PUBKEY_LEN];
 	int64_t not_before_s, not_after_s;
+	char zones[ZONE_LIST_SIZE];
 };
 
 /**

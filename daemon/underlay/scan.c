@@ -80,6 +80,9 @@ static void read_link(const struct nlmsghdr *message, void *arg)
 	interface->ifindex = (uint32_t)ifi->ifi_index;
 	interface->is_up = (ifi->ifi_flags & IFF_UP) && (ifi->ifi_flags & IFF_RUNNING);
 	memcpy(interface->name, link.name, sizeof(interface->name));
+	interface->has_lladdr =
+		link.type == ARPHRD_ETHER &&
+		netlink_bytes(tb[IFLA_ADDRESS], interface->lladdr, sizeof(interface->lladdr));
 }
 
 /* Addresses still being checked for duplicates cannot be used yet. */

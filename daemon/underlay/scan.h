@@ -31,6 +31,8 @@ struct underlay_link {
  * struct underlay_interface - a chosen interface
  * @ifindex: its index
  * @name: its name
+ * @has_lladdr: it is Ethernet, with address @lladdr
+ * @lladdr: see @has_lladdr
  * @is_up: administratively up and with carrier
  * @joined4: member of the IPv4 beacon group
  * @joined6: member of the IPv6 beacon group
@@ -41,7 +43,8 @@ struct underlay_link {
 struct underlay_interface {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
-	bool is_up, joined4, joined6;
+	bool is_up, joined4, joined6, has_lladdr;
+	uint8_t lladdr[ENDPOINT_LLADDR_LEN];
 	int join_error;
 	size_t n_addresses;
 	struct endpoint addresses[UNDERLAY_ADDRESSES_MAX];

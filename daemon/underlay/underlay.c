@@ -104,7 +104,8 @@ static int settings_copy(struct underlay *u, const struct underlay_settings *set
 static bool is_same_report(const struct underlay_interface *a, const struct underlay_interface *b)
 {
 	if (a->is_up != b->is_up || a->n_addresses != b->n_addresses ||
-	    strcmp(a->name, b->name) != 0)
+	    a->has_lladdr != b->has_lladdr ||
+	    memcmp(a->lladdr, b->lladdr, sizeof(a->lladdr)) != 0 || strcmp(a->name, b->name) != 0)
 		return false;
 	for (size_t i = 0; i < a->n_addresses; i++)
 		if (!endpoint_equal_address(&a->addresses[i], &b->addresses[i]))
@@ -174,14 +175,15 @@ static void report_differences(struct underlay *u, struct underlay_table *before
 	for (size_t i = 0; i < before->n; i++)
 		if (!underlay_table_find(&u->table, before->at[i].ifindex))
 			u->events.interface(u->events.arg, before->at[i].ifindex,
-					    before->at[i].name, false, NULL, 0);
+					    before->at[i].name, false, NULL, NULL, 0);
 	for (size_t i = 0; i < u->table.n; i++) {
 		const struct underlay_interface *now = &u->table.at[i];
 		const struct underlay_interface *old = underlay_table_find(before, now->ifindex);
 
 		if (!is_same_report(old ? old : &none, now))
 			u->events.interface(u->events.arg, now->ifindex, now->name, now->is_up,
-					    now->addresses, now->n_addresses);
+					    now->has_lladdr ? now->lladdr : NULL, now->addresses,
+					    now->n_addresses);
 	}
 }
 

@@ -22,6 +22,7 @@ struct underlay;
 
 struct underlay_events {
 	void (*interface)(void *arg, uint32_t ifindex, const char *name, bool up,
+			  const uint8_t *lladdr, /* NULL: not Ethernet */
 			  const struct endpoint *addresses, size_t n_addresses);
 	void (*beacon)(void *arg, const struct endpoint *from, const uint8_t *bytes, size_t len);
 	void *arg;

@@ -25,7 +25,8 @@ enum hello_key {
 	HELLO_NAME = 4,
 	HELLO_CIPHERS = 5,
 	HELLO_REPLACES = 6,
-	HELLO_ALL = 0x7e, /* bits of the above */
+	HELLO_ALL = 0x7e, /* bits of the above: all required */
+	HELLO_LLADDR = 32, /* optional */
 };
 
 enum key_key {
@@ -86,7 +87,7 @@ int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t siz
 
 	assert(m->link <= HM_LINK_INDEX_MAX);
 	assert(memchr(m->name, '\0', sizeof(m->name)));
-	dcbor_write_map(&w, 6);
+	dcbor_write_map(&w, m->has_lladdr ? 7 : 6);
 	dcbor_write_uint(&w, HELLO_BOOT_EPOCH);
 	dcbor_write_uint(&w, m->boot_epoch);
 	dcbor_write_uint(&w, HELLO_LINK);
@@ -99,7 +100,25 @@ int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t siz
 	dcbor_write_uint(&w, m->ciphers);
 	dcbor_write_uint(&w, HELLO_REPLACES);
 	dcbor_write_bool(&w, m->replaces);
+	if (m->has_lladdr) {
+		dcbor_write_uint(&w, HELLO_LLADDR);
+		dcbor_write_bytes(&w, m->lladdr, sizeof(m->lladdr));
+	}
 	return dcbor_writer_end(&w);
+}
+
+/* An address that a frame can be sent to: not of a group, not zero. */
+static bool read_lladdr(struct dcbor_reader *r, uint8_t ret[ENDPOINT_LLADDR_LEN])
+{
+	static const uint8_t nobody[ENDPOINT_LLADDR_LEN];
+	size_t len = 0;
+	const uint8_t *bytes = dcbor_read_bytes(r, ENDPOINT_LLADDR_LEN, &len);
+
+	if (!bytes || len != ENDPOINT_LLADDR_LEN || bytes[0] & 1 ||
+	    memcmp(bytes, nobody, sizeof(nobody)) == 0)
+		return false;
+	memcpy(ret, bytes, ENDPOINT_LLADDR_LEN);
+	return true;
 }
 
 int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *ret)
@@ -127,6 +146,11 @@ int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *r
 			break;
 		case HELLO_REPLACES:
 			m.replaces = dcbor_read_bool(&r);
+			break;
+		case HELLO_LLADDR:
+			m.has_lladdr = read_lladdr(&r, m.lladdr);
+			if (!m.has_lladdr)
+				return -EBADMSG;
 			break;
 		default:
 			dcbor_unknown_key(&r, &map);

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "daemon/lib/endpoint.h"
 #include "daemon/lib/hub_id.h"
 #include "daemon/lib/sha256.h"
 
@@ -50,6 +51,8 @@ int control_from_path(const char *path, size_t len);
  * @data_port: UDP port of its carrier, 0 = no datapath
  * @name: for people
  * @ciphers: bit mask of 1 << enum hubmesh_cipher it can use
+ * @has_lladdr: frames of this link may come in Ethernet, to @lladdr
+ * @lladdr: Ethernet address of the sender's interface
  * @replaces: session takes over from an earlier one of the same path (rekey)
  */
 struct control_hello {
@@ -58,7 +61,8 @@ struct control_hello {
 	uint16_t data_port;
 	char name[CONTROL_NAME_MAX + 1];
 	uint32_t ciphers;
-	bool replaces;
+	bool replaces, has_lladdr;
+	uint8_t lladdr[ENDPOINT_LLADDR_LEN];
 };
 
 /**

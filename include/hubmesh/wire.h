@@ -149,6 +149,8 @@ struct hm_packed {
 #define HM_SEAL_KEYMAT_LEN	(HM_AEAD_KEY_LEN + HM_NONCE_LEN)
 #define HM_LINK_KEYMAT_LEN	(HM_AEAD_KEY_LEN + HM_NONCE_LEN + HM_HOP_KEY_LEN)
 
+#define HM_PROBE_F_SILENT	0x01	/* the sender hears nothing from the receiver any more */
+
 /**
  * struct hm_probe - sealed part of a PROBE frame
  * @seq: counts probes sent on this link, from 1
@@ -157,6 +159,7 @@ struct hm_packed {
  * @echo_ns: @tx_ns of that probe, returned unchanged
  * @held_ns: how long the sender held it before echoing
  * @padded_seq: newest padded probe the sender has received, 0 for none
+ * @flags: HM_PROBE_F_*; those not named here are zero
  *
  * Zeros may follow: the probe then asks whether frames of its length get through.
  */
@@ -167,6 +170,7 @@ struct hm_probe {
 	__be64	echo_ns;
 	__be64	held_ns;
 	__be64	padded_seq;
+	__be64	flags;
 } __attribute__((packed));
 
 #ifndef __cplusplus
@@ -178,7 +182,7 @@ _Static_assert(__builtin_offsetof(struct hm_hdr, hop_seq) == 20, "hop sequence a
 _Static_assert(__builtin_offsetof(struct hm_hdr, counter) == 24, "seal counter at 24");
 _Static_assert(__builtin_offsetof(struct hm_hdr, hop_tag) == HM_HOP_TAGGED_LEN,
 	       "hop tag covers all before it");
-_Static_assert(sizeof(struct hm_probe) == 48, "probe is 48 bytes");
+_Static_assert(sizeof(struct hm_probe) == 56, "probe is 56 bytes");
 _Static_assert(HM_OVERHEAD_V6 == 120, "overhead named in Documentation");
 _Static_assert((HM_ZONE_LEN + HM_INNER_MIN) % 4 == 0, "inner IP header stays aligned");
 _Static_assert((HM_LANES_BULK & (HM_LANES_BULK - 1)) == 0, "bulk lanes are a power of two");

@@ -35,7 +35,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions stats ping top log log-level config reload service resolve ca version help "
+	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload service resolve ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
@@ -69,7 +69,7 @@ _meshctl()
 		service:remove | service:show | service:history) words=$(_meshctl_services) ;;
 		resolve:) words="$(_meshctl_services) -e --explain -r --range --interface --zone --capability --credential --max-latency --max-price --slots --shared" ;;
 		ca:) words="init issue show --help" ;;
-		ca:*) words="--mesh --dir --days --hub --out --pubkey --help" ;;
+		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --help" ;;
 		help:) words=$commands ;;
 		esac
 		[[ $word == -* ]] && words+=" $globals"

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert_inside(&cert.subject, data, size);
 		assert_inside(&cert.common_name, data, size);
 		assert_inside(&cert.uri, data, size);
+		assert_inside(&cert.zones, data, size);
 	}
 	if (trust_add_root(trust, data, size) < 0)
 		assert(trust_verify_hub(trust, data, size, 0, &identity) < 0);

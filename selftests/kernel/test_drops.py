@@ -417,8 +417,10 @@ def test_hop_frames_above_the_rate_are_refused_and_data_is_not():
 @provokes("rx-probe")
 def test_malformed_probes_and_probes_of_others_are_refused():
     with drops(rx_probe=4):
-        for length in (0, 1, 40, 47):
+        for length in (0, 1, 48, 55):
             lab[2].send(lab[2].build_probe(plain=bytes(length)))
+    with drops(rx_probe=1):
+        lab[2].send(lab[2].build_probe(probe_flags=2))
     with drops(rx_probe=1):
         lab[2].send(lab[2].build_probe(src=lab[3].id))
     expect_still_works()

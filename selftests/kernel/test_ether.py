@@ -12,7 +12,7 @@ from lib import uapi
 from lib.ktap import expect, expect_equal, quick
 from lib.lab import Lab
 from lib.mesh import CHACHA, GCM, device, line, run, wait_for
-from lib.netlink import NetlinkError, attr, inside, number, u32
+from lib.netlink import NetlinkError, attr, inside, number, u16, u32
 from lib.traffic import Stream, expect_mesh_connected, tcp_transfer
 
 def ether_line(n=3, **kw):
@@ -170,3 +170,21 @@ def test_bad_ethernet_endpoints_are_refused_with_a_reason():
                 oif=u32(device(lab.hub.netns, lab.hub.dev)["ifindex"]))
         run(f"ip -n {lab.hub.netns} link set to2 mtu 1300")
         refused(errno.EINVAL, lab.hub, lladdr=good, oif=oif)
+
+
+def test_several_devices_on_one_segment_take_their_own_frames():
+    """A second device listens beside the first, behind it in the list and then before it."""
+    with ether_line(2) as mesh:
+        hub = mesh[1]
+        run(f"ip -n {hub.netns} link add mesh9 type hubmesh")
+        hub.genl.request(uapi.HUBMESH_CMD_DEV_SET, [
+            attr(uapi.HUBMESH_A_IFNAME, b"mesh9\0"),
+            attr(uapi.HUBMESH_A_DEVICE, [attr(uapi.HUBMESH_A_DEVICE_PORT, u16(4900))])])
+        run(f"ip -n {hub.netns} link set mesh9 up")
+        for port in (4901, 4902):
+            tcp_transfer(mesh[2], hub, hub.ipv4, 300000)
+            tcp_transfer(hub, mesh[2], mesh[2].ipv4, 300000)
+            no_drops(mesh)
+            # A device that changes its port closes its carriers and opens them anew.
+            hub.device_set(attr(uapi.HUBMESH_A_DEVICE_PORT, u16(port)))
+        run(f"ip -n {hub.netns} link del mesh9")

@@ -53,7 +53,13 @@ def routes():
 @contextlib.contextmanager
 def silent(*edges):
     """What hubs send over @edges is lost without a trace, both ways; recovers at the end."""
-    ends = [end for a, b in edges for end in ((a, b), (b, a))]
+    with mute(*[end for a, b in edges for end in ((a, b), (b, a))]):
+        yield
+
+
+@contextlib.contextmanager
+def mute(*ends):
+    """What x sends to y is lost, for (x, y) of @ends; recovers at the end."""
     try:
         for x, y in ends:
             run(f"tc -n {mesh[x].netns} qdisc add dev {mesh.veth(x, y)} root netem loss 100%")
@@ -102,6 +108,26 @@ def test_silent_link_is_down_within_its_misses_and_recovers():
         expect_equal(mesh[1].link_state(3), UP, "the other link")
     state, _ = next_state(sock, 2, 5)
     expect_equal(state, UP, "state after the repair")
+    sock.close()
+
+
+@quick
+def test_line_cut_in_one_direction_is_down_at_both_ends():
+    """Hub 1 hears hub 2 all the time; hub 2 tells that it hears nothing."""
+    sock = events_of(mesh[1])
+    with mute((1, 2)):
+        start = time.monotonic()
+        state, when = next_state(sock, 2, 5)
+        expect_equal(state, DOWN, "state where frames still come in")
+        took = when - start
+        expect(took < PROBE_MS * (MISSES + 1) / 1000 + SLACK_S, f"took {took:.3f} s")
+        expect_equal(mesh[2].link_state(1), DOWN, "state where none do")
+        begin = number(as_dict(mesh[1].links()[2][uapi.HUBMESH_A_LINK_STATS])[
+            uapi.HUBMESH_A_STATS_RX_FRAMES])
+        wait_for("hub 1 hears more of hub 2", lambda: number(as_dict(
+            mesh[1].links()[2][uapi.HUBMESH_A_LINK_STATS])[uapi.HUBMESH_A_STATS_RX_FRAMES]) > begin + 5)
+        expect_equal(mesh[1].link_state(2), DOWN, "state after more frames")
+    expect_equal(next_state(sock, 2, 5)[0], UP, "state after the repair")
     sock.close()
 
 

@@ -236,6 +236,38 @@ def test_arp_and_nd_may_claim_listed_addresses_only():
     lab.open_up()
 
 
+@quick
+def test_addresses_outside_the_scope_are_free():
+    """Of the mesh's own prefixes the hub may use its address only; what is bridged passes."""
+    lab.open_up()
+    set_guard(lab.hub, lab[2], prefixes=["10.99.2.1/32", "fd99:2::1/128"],
+              scope=["10.99.0.0/16", "fd99::/16"])
+
+    def ip(src):
+        return lab.frame(packet.ipv4(src, TARGET), IP)
+
+    def ip6(src):
+        return lab.frame(packet.ipv6(src, TARGET6), IP6)
+
+    def arp(sender, target=TARGET):
+        return lab.frame(packet.arp(lab[2].id, sender, target), ARP)
+
+    def nd(src, target):
+        return lab.frame(packet.ipv6(src, TARGET6, ICMP6, packet.nd(136, target), 255), IP6)
+
+    for free in (ip(MINE), ip("192.168.7.7"), ip("0.0.0.0"), ip6(MINE6), ip6("2001:db8::9"),
+                 ip6("fe80::2"), ip6("::"), arp(MINE), arp("192.168.7.7"), nd("fe80::2", "fe80::2"),
+                 nd(MINE6, MINE6), nd("fe80::2", "2001:db8::9"), mark(MACHINES[0])):
+        lab.rx_passes(free, what="own, or not of the mesh")
+    for bad in (ip(OTHER), ip6(OTHER6), arp(OTHER), arp("0.0.0.0", OTHER), nd("fe80::2", OTHER6)):
+        lab.rx_refused("rx_guard", bad, what="another's of the mesh")
+    set_guard(lab.hub, lab[2], prefixes=[], scope=[])
+    lab.rx_passes(ip(OTHER), what="empty scope")
+    set_guard(lab.hub, lab[2], prefixes=[])
+    lab.rx_refused("rx_guard", ip(MINE), what="no scope")
+    lab.open_up()
+
+
 # ---- rates
 
 def flood(n, inner, **fields):
@@ -371,7 +403,8 @@ def test_a_guard_is_shown_as_it_was_set_and_removed_as_a_whole():
     lab.open_up()
     expect_equal(shown(lab[2]), None, "no guard")
     given = dict(zones=[1, 65535], macs=MACHINES[:2], learn=7,
-                 prefixes=["10.0.0.0/8", "fd00::/8", "10.1.2.3/32"], frames=5, bytes_=6, broadcast=1,
+                 prefixes=["10.0.0.0/8", "fd00::/8", "10.1.2.3/32"],
+                 scope=["10.0.0.0/7", "fc00::/7"], frames=5, bytes_=6, broadcast=1,
                  multicast=2, unknown=3)
     set_guard(lab.hub, lab[2], **given)
     wanted = as_dict(as_dict(as_dict(guard(lab[2].id, **given))[uapi.HUBMESH_A_HUB])[
@@ -381,7 +414,8 @@ def test_a_guard_is_shown_as_it_was_set_and_removed_as_a_whole():
     expect_equal(got, wanted, "guard")
     most = dict(zones=range(uapi.HUBMESH_GUARD_ZONES_MAX),
                 macs=[struct.pack(">HI", 2 << 8, n) for n in range(uapi.HUBMESH_GUARD_MACS_MAX)],
-                prefixes=[f"fd00:{n:x}::/32" for n in range(uapi.HUBMESH_GUARD_PREFIXES_MAX)])
+                prefixes=[f"fd00:{n:x}::/32" for n in range(uapi.HUBMESH_GUARD_PREFIXES_MAX)],
+                scope=[f"fd00:{n:x}::/32" for n in range(uapi.HUBMESH_GUARD_SCOPE_MAX)])
     set_guard(lab.hub, lab[2], **most)
     got = shown(lab[2])
     expect_equal(len(parse(got[uapi.HUBMESH_A_GUARD_PREFIXES])), 64, "prefixes in a dump")
@@ -410,6 +444,8 @@ def test_guards_that_cannot_be_meant_are_refused_and_the_old_one_stays():
              (errno.EINVAL, "whole number", nest(attr(uapi.HUBMESH_A_GUARD_MACS, bytes(7)))),
              (errno.EADDRNOTAVAIL, "unicast", guard(lab[2].id, macs=[BROADCAST])),
              (errno.E2BIG, "64", guard(lab[2].id, prefixes=many)),
+             (errno.E2BIG, "8 of the scope", guard(lab[2].id, prefixes=[], scope=many[:9])),
+             (errno.EINVAL, "GUARD_PREFIXES is missing", guard(lab[2].id, scope=many[:1])),
              (errno.ERANGE, "", guard(lab[2].id, zones=range(65))),
              (errno.ERANGE, "", guard(lab[2].id, learn=uapi.HUBMESH_FDB_MAX + 1)),
              (errno.ERANGE, "", guard(lab[2].id, bytes_=1 << 40)),

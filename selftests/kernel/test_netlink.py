@@ -158,7 +158,7 @@ def test_every_command_refuses_unknown_attributes_and_missing_nests():
 
 
 def test_commands_beyond_the_last_are_refused():
-    for cmd in (0, uapi.HUBMESH_CMD_EVENT, uapi.HUBMESH_CMD_EVENT + 1, 255):
+    for cmd in (0, uapi.HUBMESH_CMD_EVENT, uapi.HUBMESH_CMD_MAX + 1, 255):
         try:
             ask(cmd)
         except NetlinkError as why:

@@ -21,8 +21,8 @@ import termios
 import threading
 import time
 
-from lib import frame, requests, uapi
-from lib.ktap import expect, expect_equal, quick
+from lib import frame, packet, requests, uapi
+from lib.ktap import expect, expect_equal, leaps, quick
 from lib.lab import MARK, DropsExactly, Lab, unchanged_but
 from lib.mesh import CHACHA, class_reports, ip_batch, line, link_ref, run, wait_for
 from lib.netlink import NetlinkError, as_dict, attr, inside, number, parse, u8, u16, u32, u64
@@ -336,6 +336,7 @@ def rejoin(net):
     net[1].routes({net[2]: 2}, net.generation)
 
 
+@leaps
 def test_rate_changes_under_load_lose_and_reorder_nothing():
     with line(2, prefix="qrate") as net:
         tx_usecs(net[1], 0)
@@ -433,7 +434,7 @@ def weights_hold(net, at, to_index, seconds=3):
     expect(0.3 * RATE < rate < 1.03 * RATE, f"sent {rate:.0f} of {RATE} bytes/s")
 
 
-@quick
+@leaps
 def test_shares_follow_weights_within_5_percent():
     """Datagrams of different sizes: shares are of bytes, not of frames."""
     with line(2, prefix="qw") as net:
@@ -441,11 +442,13 @@ def test_shares_follow_weights_within_5_percent():
         weights_hold(net, 1, 2)
 
 
+@leaps
 def test_shares_at_a_relay_follow_weights_within_5_percent():
     with line(3, prefix="qr") as net:
         weights_hold(net, 2, 3)
 
 
+@leaps
 def test_received_bytes_follow_weights_within_5_percent():
     """The same, counted by who receives them: peer 2 takes 1200 frames, all classes busy."""
     lab.hub.qos_set(2, {c: dict(weight=w) for c, w in WEIGHTS.items()})
@@ -470,6 +473,7 @@ def test_received_bytes_follow_weights_within_5_percent():
     expect_shares({c: n / total for c, n in got.items()}, {c: w / 7 for c, w in WEIGHTS.items()})
 
 
+@leaps
 def test_class_7_is_strict_up_to_its_share_and_by_weight_above():
     """Weights 1 and 4.  Of what the strict share leaves, class 7 has a fifth.
 
@@ -500,6 +504,7 @@ def tcp_through(net, shaper, index, rate, size):
     shaper.link_rate(index, 0)
 
 
+@leaps
 def test_super_packets_of_tcp_are_cut_and_arrive_whole_at_the_rate():
     """1 ms is one frame, then several, then more than a super-packet."""
     with line(3, prefix="qt") as net:
@@ -579,7 +584,7 @@ class Bulk:
 
 BOTTLENECK_MBIT = 22
 SHAPED = 20_000_000 // 8
-VOICE_P99_MS = 25
+VOICE_P99_MS = 5
 
 
 def voice_delays(net, tos, n=200):
@@ -591,23 +596,19 @@ def voice_delays(net, tos, n=200):
     return delays[int(n * 0.99) - 1], delays[n // 2]
 
 
+@leaps
 def test_voice_under_bulk_saturation_keeps_its_p99():
     """A bottleneck of 22 Mbit/s (netem), bulk of 30.  Shaped to 20 Mbit/s below it, voice of class 5
-    has a p99 one-way delay under 25 ms; unshaped, it stands in the bottleneck's queue.
-
-    A machine that is busy with other things delays the sender: the best of three counts."""
+    has a p99 one-way delay under 5 ms; unshaped, it stands in the bottleneck's queue."""
     with line(2, prefix="qv") as net:
         run(f"tc -n {net[1].netns} qdisc add dev {net.veth(1, 2)} root netem "
             f"rate {BOTTLENECK_MBIT}mbit limit 1000")
         unshaped = voice_delays(net, VOICE_TOS)
         net[1].link_rate(2, SHAPED)
         plain = voice_delays(net, 0)
-        for _ in range(3):
-            before = net[1].qos(2)[0]
-            shaped = voice_delays(net, VOICE_TOS)
-            bulk = {name: n - before[name] for name, n in net[1].qos(2)[0].items()}
-            if shaped[0] < VOICE_P99_MS:
-                break
+        before = net[1].qos(2)[0]
+        shaped = voice_delays(net, VOICE_TOS)
+        bulk = {name: n - before[name] for name, n in net[1].qos(2)[0].items()}
         net[1].link_rate(2, 0)
     print("# voice p99/p50 in ms: unshaped {:.1f}/{:.1f}, shaped in class 0 {:.1f}/{:.1f}, "
           "shaped in class 5 {:.1f}/{:.1f}".format(*unshaped, *plain, *shaped))
@@ -649,6 +650,18 @@ def v6(**kw):
     return ether(ip6(**kw), 0x86DD)
 
 
+def v6_hidden(headers=3):
+    """UDP to port 2000 behind so many headers of IPv6 options."""
+    payload = struct.pack(">HHHH", 1000, 2000, 8, 0)
+    for n in range(headers):
+        payload = packet.extension(60 if n else 17, payload)
+    return ether(packet.ipv6("fd00:1::1", "fd00:2::2", 60, payload), 0x86DD)
+
+
+def v6_hidden_deep():
+    return v6_hidden(9)  # one more than is followed
+
+
 def class_of(inner, mark=0, priority=0):
     lab.tap.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
     lab.tap.setsockopt(socket.SOL_SOCKET, SO_PRIORITY, priority)
@@ -681,7 +694,8 @@ FIELDS = [
     (dict(dscp=3), [lambda: v4(dscp=3), lambda: v6(dscp=3), lambda: vlan(1, ip4(dscp=3))],
      [lambda: v4(dscp=2), lambda: v6(dscp=4), lambda: ether(ip4(dscp=3), MARK)]),
     (dict(protocol=6), [lambda: v4(proto=6), lambda: v6(proto=6)], [v4, v6]),
-    (dict(protocol=0), [lambda: v6(proto=0)], [v4, lambda: ether(b"x", MARK)]),
+    (dict(protocol=0), [lambda: v4(proto=0)], [v4, v6_hidden, lambda: ether(b"x", MARK)]),
+    (dict(protocol=17, dport=2000), [v6, v6_hidden], [lambda: v6(proto=60), v6_hidden_deep]),
     (dict(src4=a4("10.1.0.0"), src_prefix=16), [v4], [lambda: v4(src="10.2.2.3"), v6]),
     (dict(src4=a4("10.1.2.3")), [v4], [lambda: v4(src="10.1.2.2")]),
     (dict(dst4=a4("10.4.5.4"), dst_prefix=30), [v4, lambda: v4(dst="10.4.5.7")],
@@ -803,7 +817,7 @@ def test_datagrams_that_ride_together_are_of_one_class():
     lab.hub.rules_replace(rule(1, mark=1))
     try:
         with drops(), closing_all(udp_socket(lab.hub.netns, lab.hub.ipv4)) as (sock,):
-            wanted = []
+            wanted, got = [], []
             for n in range(240):
                 cls = (0, 0, 3, 3, 3, 5)[n % 6]
                 mark = n % 30 == 29
@@ -811,16 +825,23 @@ def test_datagrams_that_ride_together_are_of_one_class():
                 sock.setsockopt(socket.IPPROTO_IP, IP_TOS, tos_of(cls))
                 sock.sendto(b"%03d" % n, (lab[2].ipv4, 9))
                 wanted.append((b"%03d" % n, 1 if mark else cls))
-            got = []
-            while len(got) < len(wanted):
-                raw = lab[2].receive()
-                expect(raw, f"{len(got)} of {len(wanted)} datagrams came")
-                header, plain = lab[2].open_frame(raw)
-                got += [(text, header.cls) for text in texts_of(header, plain[2:])]
+                if n % 60 == 59:  # before the receiver's socket is full
+                    got += frames_of(len(wanted) - len(got))
     finally:
         lab.hub.rules_replace()
         tx_usecs(lab.hub, 0)
     expect_equal(sorted(got), wanted, "datagrams and classes")
+
+
+def frames_of(datagrams):
+    """(payload, class of the frame it came in) of so many datagrams."""
+    got = []
+    while len(got) < datagrams:
+        raw = lab[2].receive()
+        expect(raw, f"{len(got)} of {datagrams} datagrams came")
+        header, plain = lab[2].open_frame(raw)
+        got += [(text, header.cls) for text in texts_of(header, plain[2:])]
+    return got
 
 
 def texts_of(header, rest):

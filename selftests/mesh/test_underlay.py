@@ -6,7 +6,7 @@
 
 from lib.daemon import PATIENT, DaemonMesh
 from lib.ktap import expect, expect_equal
-from lib.mesh import set_sysctl, wait_for
+from lib.mesh import run, set_sysctl, wait_for
 from lib.traffic import reaches
 
 
@@ -32,3 +32,34 @@ def test_mesh_forms_over_link_local_addresses_alone():
         expect(", 0% packet loss" in a.run(["ping", "-6", "-c", "3", "-i", "0.2", "-W", "5",
                                           b.ula]), "ping from a to b")
         expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a")
+
+
+def carriers(mesh):
+    return [hub.json("links")["links"][0]["carrier"] for hub in mesh]
+
+
+def test_neighbours_on_one_segment_use_ethernet_and_udp_where_it_does_not_get_through():
+    """Twin: with underlay.carrier udp nobody tries."""
+    with DaemonMesh("ab", ["ab"], start=False, probe=PATIENT) as mesh:
+        a, b = mesh["a"], mesh["b"]
+        for hub, other in ((a, b), (b, a)):
+            run(f"tc -n {hub.netns} qdisc add dev to-{other.name} clsact")
+            run(f"tc -n {hub.netns} filter add dev to-{other.name} ingress protocol 0x88b6 "
+                "matchall action drop")
+        mesh.start()
+        mesh.wait_whole()
+        wait_for("links in UDP", lambda: carriers(mesh) == ["udp", "udp"], 30, 0.2)
+        expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a in UDP")
+        for hub, other in ((a, b), (b, a)):
+            run(f"tc -n {hub.netns} qdisc del dev to-{other.name} clsact")
+            hub.stop()
+            hub.start()
+        mesh.wait_whole()
+        wait_for("links in Ethernet", lambda: carriers(mesh) == ["ethernet", "ethernet"], 30, 0.2)
+        expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a in Ethernet")
+        for hub in mesh:
+            hub.stop()
+            hub.write_settings(underlay={**hub.settings["underlay"], "carrier": "udp"})
+            hub.start()
+        mesh.wait_whole()
+        expect_equal(carriers(mesh), ["udp", "udp"], "carriers")

@@ -171,7 +171,7 @@ static void set_link(struct fixture *f, uint32_t link, const struct hub_id *hub,
 {
 	struct endpoint local = ep("127.0.0.1", 0), remote = ep("127.0.0.2:4877", ifindex);
 
-	if (datapath_link_set(f->dp, link, 9, hub, &local, &remote))
+	if (datapath_link_set(f->dp, link, 9, hub, &local, &remote, NULL))
 		fail_msg("%s", datapath_last_error(f->dp));
 }
 
@@ -289,7 +289,8 @@ static void link_refusal_carries_the_kernels_sentence(void **state)
 	struct fixture *f = with_module(state);
 	struct endpoint local = ep("127.0.0.1", 0), multicast = ep("224.0.0.1:4877", 0);
 
-	assert_int_equal(datapath_link_set(f->dp, 7, 9, &peer, &local, &multicast), -EADDRNOTAVAIL);
+	assert_int_equal(datapath_link_set(f->dp, 7, 9, &peer, &local, &multicast, NULL),
+			 -EADDRNOTAVAIL);
 	assert_non_null(strstr(datapath_last_error(f->dp), "not a unicast address"));
 }
 
@@ -395,6 +396,172 @@ static void routes_of_many_hubs_are_one_transaction(void **state)
 	free(routes);
 }
 
+struct rules {
+	size_t n[DATAPATH_RULE_ENTRY + 1];
+	struct datapath_rule last_entry;
+};
+
+static void count_rule(const struct datapath_rule *rule, void *arg)
+{
+	struct rules *rules = arg;
+
+	rules->n[rule->kind]++;
+	if (rule->kind == DATAPATH_RULE_ENTRY)
+		rules->last_entry = *rule;
+}
+
+static struct rules rules_of(struct fixture *f)
+{
+	struct rules rules = {0};
+
+	assert_int_equal(datapath_read_rules(f->dp, count_rule, &rules), 0);
+	return rules;
+}
+
+/* As many as there can be: several messages of one transaction. */
+static struct policy_tables *full_tables(void)
+{
+	struct policy_tables *tables = calloc(1, sizeof(*tables));
+
+	for (size_t i = 0; i < POLICY_MEMBERS_MAX; i++)
+		tables->members[i] = (struct policy_member){
+			.kind = POLICY_MEMBER_MAC,
+			.zone = 7,
+			.mac = {2, 9, 0, 0, (uint8_t)(i >> 8), (uint8_t)i},
+		};
+	tables->members[0] = (struct policy_member){
+		.kind = POLICY_MEMBER_INTERFACE, .zone = 7, .interface = "gone0"};
+	for (size_t i = 0; i < POLICY_TABLE_PAIRS_MAX; i++)
+		tables->pairs[i] = (struct policy_pair){(uint16_t)i, 7};
+	for (size_t i = 0; i < POLICY_TABLE_ENTRIES_MAX; i++) {
+		struct policy_match *match = &tables->entries[i].match;
+
+		match->fields = POLICY_PROTOCOL | POLICY_DST_PORTS | POLICY_SRC_ZONE;
+		match->protocol = 6;
+		match->src_zone = 9;
+		match->dst_ports = (struct policy_ports){(uint16_t)i, (uint16_t)(i + 5)};
+		match->src = (struct policy_prefix){.family = 6, .len = 16, .address = {0xfd, 1}};
+		tables->entries[i].denies = true;
+		tables->entries[i].log_every = 3;
+	}
+	for (size_t i = 0; i < POLICY_RULES_MAX; i++)
+		tables->rules[i] = (struct policy_rule){
+			.class = 3,
+			.match = {.fields = POLICY_DSCP | POLICY_MARK, .dscp = 9, .mark_mask = 3},
+		};
+	tables->n_members = POLICY_MEMBERS_MAX;
+	tables->n_pairs = POLICY_TABLE_PAIRS_MAX;
+	tables->n_entries = POLICY_TABLE_ENTRIES_MAX;
+	tables->n_rules = POLICY_RULES_MAX;
+	tables->hops_max = 4;
+	tables->storm.unknown_pps = 33;
+	tables->queues.strict_share = POLICY_STRICT_SHARE_DEFAULT;
+	return tables;
+}
+
+static void a_policy_is_one_transaction_and_a_refused_one_changes_nothing(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct policy_tables *tables = full_tables();
+	struct datapath_device_stats device;
+	struct rules rules;
+
+	assert_int_equal(datapath_policy(f->dp, tables), 0);
+	rules = rules_of(f);
+	assert_int_equal(rules.n[DATAPATH_RULE_MEMBER], POLICY_MEMBERS_MAX - 1); /* not gone0 */
+	assert_int_equal(rules.n[DATAPATH_RULE_PAIR], POLICY_TABLE_PAIRS_MAX);
+	assert_int_equal(rules.n[DATAPATH_RULE_ENTRY], POLICY_TABLE_ENTRIES_MAX);
+	assert_memory_equal(&rules.last_entry.entry, &tables->entries[POLICY_TABLE_ENTRIES_MAX - 1],
+			    sizeof(rules.last_entry.entry));
+	assert_int_equal(datapath_read_device(f->dp, &device), 0);
+	assert_int_equal(device.filter_generation, 1);
+	assert_int_equal(device.storm.unknown_pps, 33);
+	tables->members[1] = tables->members[2]; /* found at the commit */
+	tables->n_entries = 1;
+	assert_int_not_equal(datapath_policy(f->dp, tables), 0);
+	assert_non_null(strstr(datapath_last_error(f->dp), "rule set: "));
+	assert_non_null(strstr(datapath_last_error(f->dp), "two rules about the same"));
+	assert_int_equal(rules_of(f).n[DATAPATH_RULE_ENTRY], POLICY_TABLE_ENTRIES_MAX);
+	tables->n_members = tables->n_pairs = tables->n_entries = tables->hops_max = 0;
+	assert_int_equal(datapath_policy(f->dp, tables), 0);
+	assert_int_equal(rules_of(f).n[DATAPATH_RULE_ENTRY], 0);
+	assert_int_equal(datapath_read_device(f->dp, &device), 0);
+	assert_int_equal(device.filter_generation, 2);
+	free(tables);
+}
+
+static void take_guard(const struct hub_id *hub, const struct policy_guard *guard, void *arg)
+{
+	assert_true(hub_id_equal(hub, &peer));
+	memcpy(arg, guard, sizeof(*guard));
+}
+
+static void a_guard_is_read_as_it_was_set_and_goes(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct policy_guard guard, shown, nothing = {0};
+
+	memset(&guard, 0, sizeof(guard));
+	guard.checks_zones = guard.checks_addresses = guard.has_scope = guard.checks_macs = true;
+	guard.n_zones = POLICY_GUARD_ZONES_MAX;
+	for (uint16_t i = 0; i < POLICY_GUARD_ZONES_MAX; i++)
+		guard.zones[i] = i;
+	guard.n_prefixes = guard.n_scope = 2;
+	guard.prefixes[0] = (struct policy_prefix){.family = 6, .len = 128, .address = {0xfd, 7}};
+	guard.prefixes[1] = (struct policy_prefix){4, 32, {10, 77, 0, 2}};
+	guard.scope[0] = (struct policy_prefix){.family = 6, .len = 64, .address = {0xfd, 7}};
+	guard.scope[1] = (struct policy_prefix){4, 16, {10, 77}};
+	guard.macs_learn = 9;
+	guard.frames_pps = 10;
+	guard.bytes_ps = 11;
+	guard.storm.multicast_pps = 12;
+	assert_int_not_equal(datapath_guard(f->dp, &peer, &guard), 0); /* no such hub */
+	set_hub(f, &peer, "fd00::2", NULL);
+	assert_int_equal(datapath_guard(f->dp, &peer, &guard), 0);
+	memset(&shown, 0, sizeof(shown));
+	assert_int_equal(datapath_read_guards(f->dp, take_guard, &shown), 0);
+	assert_memory_equal(&shown, &guard, sizeof(guard));
+	assert_int_equal(datapath_guard(f->dp, &peer, &nothing), 0);
+	memset(&shown, 0, sizeof(shown));
+	assert_int_equal(datapath_read_guards(f->dp, take_guard, &shown), 0);
+	assert_memory_equal(&shown, &nothing, sizeof(nothing));
+}
+
+static void take_queue(const struct datapath_queue *queue, void *arg)
+{
+	if (queue->link == 7)
+		*(struct datapath_queue *)arg = *queue;
+}
+
+static void links_queue_as_the_policy_says_now_and_when_they_come_later(void **state)
+{
+	struct fixture *f = with_module(state);
+	struct policy_tables *tables = calloc(1, sizeof(*tables));
+	struct datapath_queue fresh, queue;
+
+	tables->queues.strict_share = POLICY_STRICT_SHARE_DEFAULT;
+	set_link(f, 7, &peer, 0);
+	assert_int_equal(datapath_policy(f->dp, tables), 0);
+	assert_int_equal(datapath_read_queues(f->dp, take_queue, &fresh), 0);
+	tables->queues.strict_share = 33;
+	tables->queues.class[5].weight = 50;
+	assert_int_equal(datapath_policy(f->dp, tables), 0);
+	assert_int_equal(datapath_read_queues(f->dp, take_queue, &queue), 0);
+	assert_int_equal(queue.strict_share, 33);
+	assert_int_equal(queue.class[5].settings.weight, 50);
+	assert_int_equal(queue.class[4].settings.weight, fresh.class[4].settings.weight);
+	assert_int_equal(datapath_link_del(f->dp, 7), 0);
+	set_link(f, 7, &peer, 0);
+	assert_int_equal(datapath_read_queues(f->dp, take_queue, &queue), 0);
+	assert_int_equal(queue.class[5].settings.weight, 50);
+	tables->queues.class[5].weight = 0;
+	tables->queues.strict_share = POLICY_STRICT_SHARE_DEFAULT;
+	assert_int_equal(datapath_policy(f->dp, tables), 0);
+	assert_int_equal(datapath_read_queues(f->dp, take_queue, &queue), 0);
+	assert_memory_equal(&queue, &fresh, sizeof(queue));
+	free(tables);
+}
+
 static void addresses_replace_each_other(void **state)
 {
 	struct fixture *f = with_module(state);
@@ -469,6 +636,9 @@ int main(void)
 		device_test(hub_has_permanent_neighbours_that_follow_it),
 		device_test(key_installs_moves_goes_and_leaves_no_trace),
 		device_test(routes_of_many_hubs_are_one_transaction),
+		device_test(a_policy_is_one_transaction_and_a_refused_one_changes_nothing),
+		device_test(a_guard_is_read_as_it_was_set_and_goes),
+		device_test(links_queue_as_the_policy_says_now_and_when_they_come_later),
 		device_test(addresses_replace_each_other),
 		device_test(carrier_loss_of_the_underlay_is_an_event),
 		device_test(lost_events_are_made_up_for),

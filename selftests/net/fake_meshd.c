@@ -73,6 +73,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 64;
+	config.policy = policy_new();
 	fake_hub_init(&hub);
 	fake_datapath_init(&datapath);
 	datapath.grow = 1000;
@@ -95,5 +96,6 @@ int main(int argc, char **argv)
 	uv_run(loop, UV_RUN_DEFAULT);
 	log_set_sink(NULL, NULL);
 	api_close(api);
+	free(config.policy);
 	return 0;
 }

@@ -89,6 +89,8 @@ test_tables_name_peers()
 		run 0 links && has "$out" "bravo" && has "$out" "eth0" &&
 		run 0 routes && has "$out" "charlie (2)" &&
 		run 0 sessions && has "$out" "1h03m" &&
+		run 0 qos && has "$out" "no rate" && has "$out" "20.0 Mbit/s" &&
+		run 0 filter && has "$out" "protocol=6 ports=22-23" && has "$out" "10.77.0.2/32" &&
 		run 0 config && has "$out" "lab.example"
 }
 
@@ -96,7 +98,7 @@ test_json_is_parseable_for_every_command()
 {
 	local command
 
-	for command in status hubs links routes sessions stats config version log "path delta"; do
+	for command in status hubs links routes sessions qos filter stats config version log "path delta"; do
 		# shellcheck disable=SC2086 # words on purpose
 		run 0 -o json $command && jq -e .api <<<"$out" >/dev/null || return 1
 	done
@@ -221,7 +223,7 @@ test_names_cannot_attack_the_terminal()
 	local command
 
 	stop_daemon && start_daemon hostile || return 1
-	for command in hubs links routes sessions stats "path delta" "stats link 1"; do
+	for command in hubs links routes sessions qos filter stats "path delta" "stats link 1"; do
 		# shellcheck disable=SC2086 # words on purpose
 		run 0 $command && lacks "$out" $'\e' && lacks "$out" $'\a' || return 1
 	done

@@ -48,7 +48,7 @@ struct fixture {
 };
 
 static void on_interface(void *arg, uint32_t ifindex, const char *name, bool up,
-			 const struct endpoint *addresses, size_t n)
+			 const uint8_t *lladdr, const struct endpoint *addresses, size_t n)
 {
 	struct end *end = arg;
 

@@ -28,7 +28,7 @@ void kernel_reset(struct sim *sim, struct sim_node *node)
 	node->generation = 0;
 	for (int i = 0; i < sim->n_nodes; i++) {
 		ring_reset(sim, &node->seals[i]);
-		node->knows[i] = false;
+		node->knows[i] = node->guards[i] = false;
 		node->told[i] = node->neighbour[i] = 0;
 		node->routes[i].n_via = 0;
 		node->asked_ns[i] = 0;
@@ -120,6 +120,10 @@ static void key_effect(struct sim *sim, struct sim_node *node, const struct effe
 		return;
 	}
 	if (effect->kind == EFFECT_KEY_INSTALL) {
+		int peer = node_by_id(sim, &effect->key.hub);
+
+		if (effect->key.owner == KEY_OWNER_SEAL && !node->guards[peer])
+			sim_fail(sim, "n%d seal key before a guard of n%d", node->index, peer);
 		key_install(sim, node, ring, effect);
 	} else if (effect->kind == EFFECT_KEY_USE) {
 		if (!ring->keys[phase].is_live)
@@ -213,9 +217,15 @@ void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *
 		node->knows[peer] = true;
 		set_neighbour(sim, node, peer, effect->hub_set.ipv4.s_addr);
 		break;
+	case EFFECT_GUARD:
+		peer = node_by_id(sim, &effect->guard.hub);
+		if (!node->knows[peer])
+			sim_fail(sim, "n%d guards n%d, which the kernel lacks", node->index, peer);
+		node->guards[peer] = true;
+		break;
 	case EFFECT_HUB_DEL:
 		peer = node_by_id(sim, &effect->hub_del.hub);
-		node->knows[peer] = false;
+		node->knows[peer] = node->guards[peer] = false;
 		set_neighbour(sim, node, peer, 0);
 		ring_reset(sim, &node->seals[peer]);
 		break;

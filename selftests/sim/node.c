@@ -107,8 +107,8 @@ void node_start(struct sim *sim, struct sim_node *node)
 		int e = node->edges[i], side = sim->edges[e].node[1] == node->index;
 		struct endpoint address = edge_address(sim, e, side);
 
-		hub_on_interface(node->hub, node_clock(sim, node), edge_ifindex(e), true, &address,
-				 1, &sim->fx);
+		hub_on_interface(node->hub, node_clock(sim, node), edge_ifindex(e), true, NULL,
+				 &address, 1, &sim->fx);
 		node_run_effects(sim, node);
 	}
 }

@@ -78,6 +78,7 @@ struct sim_node {
 	size_t n_links;
 	struct sim_ring *seals; /* by node */
 	bool *knows; /* by node: HUB_SET */
+	bool *guards; /* by node: GUARD, since it is known */
 	uint32_t *told; /* by node: IPv4 of its last HUB_SET, network order */
 	uint32_t *neighbour; /* by node: IPv4 whose neighbour entry leads there */
 	struct effect_route *routes; /* by node; n_via 0: none */

@@ -194,6 +194,7 @@ void sim_init(struct sim *sim, const struct sim_options *options)
 		node->index = i;
 		node->seals = xnew_array(struct sim_ring, sim->n_nodes);
 		node->knows = xnew_array(bool, sim->n_nodes);
+		node->guards = xnew_array(bool, sim->n_nodes);
 		node->told = xnew_array(uint32_t, sim->n_nodes);
 		node->neighbour = xnew_array(uint32_t, sim->n_nodes);
 		node->routes = xnew_array(struct effect_route, sim->n_nodes);
@@ -214,6 +215,7 @@ void sim_fini(struct sim *sim)
 		free(node->links);
 		free(node->seals);
 		free(node->knows);
+		free(node->guards);
 		free(node->told);
 		free(node->neighbour);
 		free(node->routes);

@@ -306,6 +306,71 @@ int datapath_read_hubs(struct datapath *dp,
 	return 0;
 }
 
+int datapath_read_queues(struct datapath *dp,
+			 void (*fn)(const struct datapath_queue *queue, void *arg), void *arg)
+{
+	struct datapath_queue queue = {.link = 1, .bytes_ps = 2500000, .strict_share = 10};
+
+	if (dp->error)
+		return dp->error;
+	queue.class[5] = (struct datapath_class){
+		.settings = {.weight = 16, .limit_frames = 1000},
+		.sent_frames = 77,
+		.drops_codel = 3,
+		.delay_us = 1500,
+	};
+	fn(&queue, arg);
+	queue = (struct datapath_queue){.link = 2, .strict_share = 10};
+	fn(&queue, arg);
+	return 0;
+}
+
+int datapath_read_rules(struct datapath *dp,
+			void (*fn)(const struct datapath_rule *rule, void *arg), void *arg)
+{
+	struct datapath_rule rules[] = {
+		{.kind = DATAPATH_RULE_HOPS, .hops_max = 4},
+		{.kind = DATAPATH_RULE_MEMBER,
+		 .member = {.kind = POLICY_MEMBER_INTERFACE,
+			    .zone = policy_zone_number("shop"),
+			    .interface = "eth1"}},
+		{.kind = DATAPATH_RULE_PAIR, .pair = {policy_zone_number("shop"), 99}},
+		{.kind = DATAPATH_RULE_ENTRY,
+		 .entry = {.denies = true,
+			   .match = {.fields = POLICY_DST_PORTS | POLICY_PROTOCOL,
+				     .protocol = 6,
+				     .dst_ports = {22, 23}}},
+		 .hits = 41},
+	};
+
+	if (dp->error)
+		return dp->error;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		fn(&rules[i], arg);
+	return 0;
+}
+
+int datapath_read_guards(struct datapath *dp,
+			 void (*fn)(const struct hub_id *hub, const struct policy_guard *guard,
+				    void *arg),
+			 void *arg)
+{
+	struct policy_guard guard = {
+		.checks_zones = true,
+		.n_zones = 2,
+		.zones = {0, policy_zone_number("shop")},
+		.checks_addresses = true,
+		.n_prefixes = 1,
+		.prefixes = {{.family = 4, .len = 32, .address = {10, 77, 0, 2}}},
+	};
+	struct hub_id id = fake_id(2);
+
+	if (dp->error)
+		return dp->error;
+	fn(&id, &guard, arg);
+	return 0;
+}
+
 const char *datapath_ifname(const struct datapath *dp)
 {
 	return "mesh0";

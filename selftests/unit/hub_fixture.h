@@ -38,8 +38,13 @@ struct fixture_hub {
 	uint64_t boot_epoch;
 	unsigned int n[EFFECT_LOG + 1]; /* effects by kind */
 	struct effect_route route; /* first of the last set */
+	struct effect link_set; /* the last one */
 	size_t n_routes;
 	uint64_t last_session;
+	const char *zones; /* of its certificate */
+	struct policy_guard guard; /* last one */
+	bool had_guard_at_seal; /* before the first seal key */
+	struct policy *policy;
 };
 
 struct fixture_item {
@@ -70,6 +75,7 @@ static inline void fixture_identity(struct fixture *f, struct fixture_hub *h, ui
 	struct issue_hub issue = {.root_der = f->root,
 				  .root_der_len = f->root_len,
 				  .name = "x",
+				  .zones = h->zones,
 				  .not_before_s = FIXTURE_NOT_BEFORE,
 				  .not_after_s = FIXTURE_NOT_BEFORE + 86400 * 300};
 	int len;
@@ -95,11 +101,18 @@ static inline void fixture_run(struct fixture *f, int who)
 		struct effect *e = &f->fx.list[i];
 
 		h->n[e->kind]++;
+		if (e->kind == EFFECT_LINK_SET)
+			h->link_set = *e;
 		if (e->kind == EFFECT_ROUTES) {
 			h->n_routes = e->routes.n_routes;
 			if (h->n_routes)
 				h->route = e->routes.routes[0];
 		}
+		if (e->kind == EFFECT_GUARD)
+			memcpy(&h->guard, &e->guard.guard, sizeof(h->guard));
+		if (e->kind == EFFECT_KEY_INSTALL && e->key.owner == KEY_OWNER_SEAL &&
+		    h->n[EFFECT_GUARD])
+			h->had_guard_at_seal = true;
 		if (e->kind != EFFECT_BEACON_SEND && e->kind != EFFECT_DIAL &&
 		    e->kind != EFFECT_SEND && e->kind != EFFECT_CLOSE)
 			continue;
@@ -129,6 +142,7 @@ static inline void fixture_start(struct fixture *f, int who)
 				 .rekey_after_ms = 60000,
 				 .session_idle_ms = 15000,
 				 .has_datapath = f->has_datapath,
+				 .policy = h->policy,
 				 .seed = who};
 	struct trust *trust = trust_new("fixture");
 
@@ -139,7 +153,7 @@ static inline void fixture_start(struct fixture *f, int who)
 	h->address = (struct endpoint){.family = AF_INET, .ifindex = FIXTURE_IFINDEX};
 	h->address.addr4.s_addr = htonl(0xc0a80001u + who);
 	hub_on_start(h->hub, f->now, &f->fx);
-	hub_on_interface(h->hub, f->now, FIXTURE_IFINDEX, true, &h->address, 1, &f->fx);
+	hub_on_interface(h->hub, f->now, FIXTURE_IFINDEX, true, NULL, &h->address, 1, &f->fx);
 	fixture_run(f, who);
 }
 
@@ -191,6 +205,8 @@ static inline void fixture_up(struct fixture *f, int who, uint64_t session, bool
 {
 	struct fixture_hub *h = &f->h[who], *other = &f->h[!who];
 	struct session_peer peer = {.hub = other->id,
+				    .cert_der = other->cert,
+				    .cert_der_len = other->cert_len,
 				    .local = h->address,
 				    .remote = other->address,
 				    .is_client = is_client};

@@ -106,6 +106,7 @@ static int set_up(void **state)
 		.ipv4_pool = 0x0a4d0000,
 		.ipv4_pool_prefix_len = 16,
 		.cipher = HUBMESH_CIPHER_CHACHA20_POLY1305,
+		.policy = policy_new(),
 	};
 	reload_error = NULL;
 	api_state = (struct api_state){.context = fake_context(), .ring = log_ring_new()};
@@ -119,6 +120,7 @@ static int tear_down(void **state)
 	hub.registry = NULL;
 	broker_free(hub.broker);
 	hub.broker = NULL;
+	free(config.policy);
 	return 0;
 }
 
@@ -456,6 +458,61 @@ static void config_shows_what_is_in_force(void **state)
 			    "chacha20-poly1305");
 	object = json_object_get(json_object_get(object, "underlay"), "include");
 	assert_string_equal(json_string_value(json_array_get(object, 0)), "eth*");
+	json_decref(answer);
+}
+
+static void add_shop(struct policy *policy)
+{
+	strcpy(policy->zones[0].name, "shop");
+	policy->zones[0].number = policy_zone_number("shop");
+	policy->n_zones = 1;
+}
+
+static void qos_shows_each_class_of_each_link(void **state)
+{
+	json_t *answer = get("/v1/qos"), *links = json_object_get(answer, "links"), *class;
+
+	assert_int_equal(json_array_size(links), 2);
+	assert_int_equal(number_of(json_array_get(links, 0), "rate_bytes_per_s"), 2500000);
+	assert_true(json_is_null(json_object_get(json_array_get(links, 1), "rate_bytes_per_s")));
+	class = json_array_get(json_object_get(json_array_get(links, 0), "classes"), 5);
+	assert_int_equal(number_of(class, "sent_frames"), 77);
+	assert_int_equal(number_of(class, "dropped_codel_frames"), 3);
+	assert_int_equal(number_of(class, "delay_us"), 1500);
+	json_decref(answer);
+	datapath.error = -EIO;
+	answer = get("/v1/qos");
+	assert_int_equal(json_array_size(json_object_get(answer, "links")), 0);
+	json_decref(answer);
+}
+
+static void filter_names_zones_it_knows_and_numbers_the_others(void **state)
+{
+	json_t *answer, *entry;
+
+	add_shop(config.policy);
+	answer = get("/v1/filter");
+	assert_int_equal(number_of(answer, "max_hops"), 4);
+	entry = json_array_get(json_object_get(answer, "members"), 0);
+	assert_string_equal(text_of(entry, "zone"), "shop");
+	assert_string_equal(text_of(entry, "member"), "eth1");
+	entry = json_array_get(json_object_get(answer, "allow"), 0);
+	assert_string_equal(text_of(entry, "from"), "shop");
+	assert_string_equal(text_of(entry, "to"), "#99");
+	entry = json_array_get(json_object_get(answer, "acl"), 0);
+	assert_string_equal(text_of(entry, "action"), "deny");
+	assert_string_equal(text_of(entry, "ports"), "22-23");
+	assert_int_equal(number_of(entry, "hits_frames"), 41);
+	entry = json_array_get(json_object_get(answer, "guards"), 0);
+	assert_int_equal(json_array_size(json_object_get(entry, "zones")), 2);
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(entry, "addresses"), 0)),
+		"10.77.0.2/32");
+	assert_true(json_is_null(json_object_get(entry, "within")));
+	json_decref(answer);
+	api_state.context.datapath = NULL;
+	answer = get("/v1/filter");
+	assert_int_equal(json_array_size(json_object_get(answer, "acl")), 0);
 	json_decref(answer);
 }
 
@@ -1020,6 +1077,8 @@ int main(void)
 		ON_STATE(resolve_shows_candidates_and_release_forgets_them),
 		ON_STATE(bad_queries_are_refused_with_what_is_wrong),
 		ON_STATE(config_shows_what_is_in_force),
+		ON_STATE(qos_shows_each_class_of_each_link),
+		ON_STATE(filter_names_zones_it_knows_and_numbers_the_others),
 		ON_STATE(log_gives_the_newest_lines_without_a_place),
 		ON_STATE(log_continues_after_a_place_and_counts_the_missed),
 		ON_STATE(log_of_a_restarted_daemon_begins_anew),

@@ -64,13 +64,15 @@ static size_t read_whole(const char *name, uint8_t *buf, size_t size)
 	return n;
 }
 
-static int issue(const char *out, const char *pubkey, struct ca_certificate *ret)
+static int issue_zones(const char *out, const char *pubkey, const char *zones,
+		       struct ca_certificate *ret)
 {
 	char dir[256], state_dir[256];
 	struct ca_request request = {.dir = dir,
 				     .hub = "hub-a",
 				     .state_dir = state_dir,
 				     .pubkey_path = pubkey,
+				     .zones = zones,
 				     .days = 5};
 	struct ca_error error = {.text = ""};
 	int r;
@@ -80,6 +82,27 @@ static int issue(const char *out, const char *pubkey, struct ca_certificate *ret
 	r = ca_issue_hub(&request, SAMPLE_NOW_S, ret, &error);
 	assert_int_equal(r < 0, error.text[0] != '\0');
 	return r;
+}
+
+static int issue(const char *out, const char *pubkey, struct ca_certificate *ret)
+{
+	return issue_zones(out, pubkey, NULL, ret);
+}
+
+static void zones_are_written_and_shown_in_order(void **state)
+{
+	struct ca_certificate made, shown;
+	struct ca_error error;
+
+	assert_int_equal(issue_zones("a", NULL, "shop,office,shop", &made), 0);
+	assert_string_equal(made.zones, "office,shop");
+	assert_int_equal(ca_read_certificate(in_base("a/identity/hub.crt"), &shown, &error), 0);
+	assert_string_equal(shown.zones, "office,shop");
+	assert_int_equal(issue("b", NULL, &made), 0);
+	assert_string_equal(made.zones, "");
+	assert_int_equal(issue_zones("c", NULL, "shop, office", &made), -EINVAL);
+	assert_int_equal(issue_zones("c", NULL, "none", &made), -EINVAL);
+	assert_int_equal(access(in_base("c"), F_OK), -1);
 }
 
 static void issued_identity_verifies_and_is_private(void **state)
@@ -180,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_CA(issued_identity_verifies_and_is_private),
 		WITH_CA(nothing_is_overwritten),
+		WITH_CA(zones_are_written_and_shown_in_order),
 		WITH_CA(issue_for_public_key_makes_no_private_one),
 		WITH_CA(issue_refuses_key_others_can_read),
 		WITH_CA(bad_requests_leave_no_files),

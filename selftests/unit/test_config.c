@@ -74,17 +74,18 @@ static void config_fills_defaults(void **state)
 
 static void config_reads_every_key(void **state)
 {
-	static const char text[] = "mesh: m.example\nname: hub-a\nstate: /s\nsocket: /r/s\n"
-				   "user: hubmesh\n"
-				   "interface: {name: mesh7, mtu: 1400, keep: true}\n"
-				   "underlay: {include: [eth*, en0], exclude: [eth9]}\n"
-				   "ports: {control: 1000, data: 1001}\n"
-				   "seeds: [\"192.0.2.7\", \"[2001:db8::1]:99\"]\n"
-				   "beacon: {interval_min_ms: 200, interval_max_ms: 2000}\n"
-				   "probe: {interval_ms: 20, misses: 5}\n"
-				   "crypto: {cipher: chacha20-poly1305, rekey_s: 120}\n"
-				   "session: {idle_s: 30}\nipv4: {pool: 10.77.0.0/16}\n"
-				   "log: {level: debug}\n";
+	static const char text[] =
+		"mesh: m.example\nname: hub-a\nstate: /s\nsocket: /r/s\n"
+		"user: hubmesh\n"
+		"interface: {name: mesh7, mtu: 1400, keep: true}\n"
+		"underlay: {carrier: udp, include: [eth*, en0], exclude: [eth9]}\n"
+		"ports: {control: 1000, data: 1001}\n"
+		"seeds: [\"192.0.2.7\", \"[2001:db8::1]:99\"]\n"
+		"beacon: {interval_min_ms: 200, interval_max_ms: 2000}\n"
+		"probe: {interval_ms: 20, misses: 5}\n"
+		"crypto: {cipher: chacha20-poly1305, rekey_s: 120}\n"
+		"session: {idle_s: 30}\nipv4: {pool: 10.77.0.0/16}\n"
+		"log: {level: debug}\n";
 	struct config c = {0};
 
 	assert_int_equal(parse(text, &c), 0);
@@ -95,6 +96,7 @@ static void config_reads_every_key(void **state)
 	assert_int_equal(c.n_include, 2);
 	assert_string_equal(c.include[1], "en0");
 	assert_string_equal(c.exclude[0], "eth9");
+	assert_true(c.is_udp_only);
 	assert_int_equal(c.n_seeds, 2);
 	assert_int_equal(c.seeds[0].port, 1000); /* the control port by default */
 	assert_int_equal(c.seeds[1].port, 99);
@@ -242,6 +244,8 @@ static void config_refuses_contradictions(void **state)
 	expect_refused("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 4999}\n",
 		       "is below beacon.interval_min_ms");
 	expect_accepted("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 5000}\n");
+	expect_refused("mesh: a\nunderlay: {carrier: pigeon}\n",
+		       "f:2: underlay.carrier 'pigeon' is unknown");
 	expect_refused("mesh: a\ncrypto: {cipher: rot13}\n",
 		       "f:2: crypto.cipher 'rot13' is unknown");
 	expect_refused("mesh: a\nlog: {level: loud}\n", "f:2: log.level 'loud' is unknown");

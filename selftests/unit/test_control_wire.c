@@ -111,6 +111,28 @@ static void hello_returns_what_was_encoded(void **state)
 		assert_int_equal(control_encode_hello(&hello, buf, size), -EMSGSIZE);
 }
 
+static void hello_may_give_an_ethernet_address_of_one_machine(void **state)
+{
+	static const uint8_t bad[][ENDPOINT_LLADDR_LEN] = {{0}, {0x01, 0, 0x5e, 0, 0, 1}};
+	struct control_hello given = hello, back;
+	uint8_t buf[256];
+	int n;
+
+	given.has_lladdr = true;
+	memcpy(given.lladdr, "\x02hello", sizeof(given.lladdr));
+	n = control_encode_hello(&given, buf, sizeof(buf));
+	assert_int_equal(control_decode_hello(buf, (size_t)n, &back), 0);
+	assert_true(back.has_lladdr);
+	assert_memory_equal(back.lladdr, given.lladdr, sizeof(back.lladdr));
+	for (int size = 0; size < n; size++)
+		assert_int_equal(control_encode_hello(&given, buf, size), -EMSGSIZE);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memcpy(given.lladdr, bad[i], sizeof(given.lladdr));
+		n = control_encode_hello(&given, buf, sizeof(buf));
+		assert_int_equal(control_decode_hello(buf, (size_t)n, &back), -EBADMSG);
+	}
+}
+
 static void key_returns_what_was_encoded(void **state)
 {
 	struct control_key back;
@@ -297,6 +319,7 @@ int main(void)
 		cmocka_unit_test(encoders_write_documented_vectors),
 		cmocka_unit_test(pull_returns_what_was_encoded_and_refuses_none_and_too_many),
 		cmocka_unit_test(hello_returns_what_was_encoded),
+		cmocka_unit_test(hello_may_give_an_ethernet_address_of_one_machine),
 		cmocka_unit_test(key_returns_what_was_encoded),
 		cmocka_unit_test(digest_returns_what_was_encoded),
 		cmocka_unit_test(fullest_digest_fits_a_body),

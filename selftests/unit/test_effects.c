@@ -109,7 +109,7 @@ int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
 
 int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 		      const struct hub_id *peer, const struct endpoint *local,
-		      const struct endpoint *remote)
+		      const struct endpoint *remote, const uint8_t *lladdr)
 {
 	return 0;
 }
@@ -127,6 +127,16 @@ int datapath_hub_set(struct datapath *dp, const struct hub_id *hub, const struct
 
 int datapath_hub_del(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
 		     struct in_addr ipv4)
+{
+	return 0;
+}
+
+int datapath_guard(struct datapath *dp, const struct hub_id *hub, const struct policy_guard *guard)
+{
+	return 0;
+}
+
+int datapath_policy(struct datapath *dp, const struct policy_tables *tables)
 {
 	return 0;
 }

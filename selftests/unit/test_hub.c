@@ -70,6 +70,85 @@ static void two_hubs_find_each_other_within_two_seconds(void **state)
 	assert_int_equal(f->h[1].n[EFFECT_DIAL], 0);
 }
 
+/* By default a hub may use its own addresses of the mesh, from its first sealed frame on. */
+static void every_hub_has_a_guard_before_its_first_seal_key(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int who = 0; who < 2; who++) {
+		const struct policy_guard *guard = &f->h[who].guard;
+
+		assert_true(f->h[who].had_guard_at_seal);
+		assert_true(guard->checks_addresses && guard->has_scope);
+		assert_false(guard->checks_zones);
+		assert_int_equal(guard->n_prefixes, 2); /* its IPv4 came with its record */
+		assert_memory_equal(&guard->prefixes[0].address[13], &f->h[!who].id.b[3], 3);
+	}
+}
+
+static struct policy *policy_with_zone(const char *name)
+{
+	struct policy *policy = policy_new();
+
+	policy->n_zones = 1;
+	strcpy(policy->zones[0].name, name);
+	policy->zones[0].number = policy_zone_number(name);
+	return policy;
+}
+
+static void a_new_policy_changes_guards_and_keeps_sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct hub_settings settings = *hub_get_settings(f->h[0].hub);
+	unsigned int policies = f->h[0].n[EFFECT_POLICY], closes = f->h[0].n[EFFECT_CLOSE],
+		     guards = f->h[0].n[EFFECT_GUARD];
+	struct policy *policy = policy_with_zone("shop");
+
+	assert_int_equal(policies, 1);
+	settings.policy = policy;
+	hub_on_config(f->h[0].hub, f->now, &settings, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].n[EFFECT_POLICY], policies + 1);
+	assert_int_equal(f->h[0].n[EFFECT_GUARD], guards + 1);
+	assert_true(f->h[0].guard.checks_zones);
+	assert_int_equal(f->h[0].guard.n_zones, 1); /* none: not certified */
+	/* The same again is nothing new. */
+	hub_on_config(f->h[0].hub, f->now, &settings, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].n[EFFECT_POLICY], policies + 1);
+	assert_int_equal(f->h[0].n[EFFECT_GUARD], guards + 1);
+	assert_int_equal(f->h[0].n[EFFECT_CLOSE], closes);
+	free(policy);
+}
+
+static void zones_come_from_the_certificate_a_hub_shows(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy = policy_with_zone("shop");
+	struct hub_settings settings = *hub_get_settings(f->h[0].hub);
+
+	settings.policy = policy;
+	hub_on_config(f->h[0].hub, f->now, &settings, &f->fx);
+	fixture_run(f, 0);
+	assert_int_equal(f->h[0].guard.n_zones, 1);
+	/* The other restarts with a certificate that names it. */
+	hub_free(f->h[1].hub);
+	f->h[1].zones = "office,shop";
+	fixture_identity(f, &f->h[1], f->h[1].seed[0]);
+	fixture_start(f, 1);
+	fixture_pass(f, 30 * S);
+	assert_int_equal(f->h[0].guard.n_zones, 2);
+	assert_int_equal(f->h[0].guard.zones[1], policy_zone_number("shop"));
+	/* And with one that does not any more. */
+	hub_free(f->h[1].hub);
+	f->h[1].zones = NULL;
+	fixture_identity(f, &f->h[1], f->h[1].seed[0]);
+	fixture_start(f, 1);
+	fixture_pass(f, 30 * S);
+	assert_int_equal(f->h[0].guard.n_zones, 1);
+	free(policy);
+}
+
 static void idle_hubs_are_quiet(void **state)
 {
 	struct fixture *f = *state;
@@ -273,11 +352,12 @@ static void interface_going_takes_its_links_along(void **state)
 {
 	struct fixture *f = *state;
 
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, false, NULL, 0, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, false, NULL, NULL, 0, &f->fx);
 	fixture_run(f, 0);
 	assert_int_equal(f->h[0].n_routes, 0);
 	assert_int_equal(f->h[0].n[EFFECT_LINK_DEL], 1);
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, &f->h[0].address, 1, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, &f->h[0].address, 1,
+			 &f->fx);
 	fixture_run(f, 0);
 	fixture_pass(f, 12 * S);
 	assert_int_equal(f->h[0].n_routes, 1);
@@ -301,6 +381,9 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(two_hubs_find_each_other_within_two_seconds),
+		T(every_hub_has_a_guard_before_its_first_seal_key),
+		T(a_new_policy_changes_guards_and_keeps_sessions),
+		T(zones_come_from_the_certificate_a_hub_shows),
 		T(idle_hubs_are_quiet),
 		T(kernel_down_report_removes_routes_at_once),
 		T(report_for_unknown_link_is_ignored),

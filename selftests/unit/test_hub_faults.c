@@ -550,14 +550,14 @@ static void session_on_a_link_local_address_ends_with_it(void **state)
 				   {.family = AF_INET6, .ifindex = FIXTURE_IFINDEX}};
 
 	inet_pton(AF_INET6, "fe80::1", &both[1].addr6);
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, both, 2, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, both, 2, &f->fx);
 	run(f);
 	stranger_up(f, &high, STRANGER_SESSION, &both[1], false);
 	stranger_says_hello(f, STRANGER_SESSION, 1, ALL_CIPHERS, false);
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, both, 2, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, both, 2, &f->fx);
 	run(f);
 	assert_true(has_session(f, STRANGER_SESSION)); /* nothing has changed */
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, both, 1, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, both, 1, &f->fx);
 	run(f);
 	assert_false(has_session(f, STRANGER_SESSION));
 	assert_true(has_session(f, f->conn[0].id[0])); /* on the address that stayed */
@@ -570,10 +570,10 @@ static void session_ends_when_its_address_moves_to_another_interface(void **stat
 
 	moved.ifindex = FIXTURE_IFINDEX + 1;
 	other.addr4.s_addr ^= htonl(0x20);
-	hub_on_interface(f->h[0].hub, f->now, moved.ifindex, true, &moved, 1, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, moved.ifindex, true, NULL, &moved, 1, &f->fx);
 	run(f);
 	assert_true(has_session(f, f->conn[0].id[0])); /* it has both for a moment */
-	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, &other, 1, &f->fx);
+	hub_on_interface(f->h[0].hub, f->now, FIXTURE_IFINDEX, true, NULL, &other, 1, &f->fx);
 	run(f);
 	assert_false(has_session(f, f->conn[0].id[0]));
 }

@@ -219,6 +219,45 @@ static void config_is_printed_as_its_file(void **state)
 				       "# ipv4:\n  # pool:\n");
 }
 
+static void config_prints_lists_of_mappings_and_leaves_out_what_is_unset(void **state)
+{
+	draw(draw_config, "{\"config\": {\"policy\": {\"storm\": {\"broadcast_per_s\": null}, "
+			  "\"acl\": [{\"action\": \"deny\", \"from\": null, \"source\": "
+			  "\"fd00::/8\"}]}, \"qos\": {\"links\": []}}}");
+	assert_string_equal(printed(), "policy:\n  # storm:\n"
+				       "  acl: [{action: deny, source: \"fd00::/8\"}]\n"
+				       "# qos:\n  # links:\n");
+}
+
+static void qos_has_a_line_for_each_class_of_a_link_with_a_rate(void **state)
+{
+	draw(draw_qos,
+	     "{\"links\": [{\"link\": 1, \"peer_name\": \"b\", \"rate_bytes_per_s\": 2500000, "
+	     "\"classes\": [{\"class\": 0, \"weight\": 4}, {\"class\": 1, \"weight\": 1, "
+	     "\"dropped_codel_frames\": 3, \"delay_us\": 1500}]}, {\"link\": 2, "
+	     "\"rate_bytes_per_s\": null}]}");
+	expect_contains(printed(), "20.0 Mbit/s");
+	expect_contains(printed(), "1.5 ms");
+	expect_contains(printed(), "no rate");
+}
+
+static void filter_shows_zones_acl_and_guards(void **state)
+{
+	draw(draw_filter,
+	     "{\"members\": [{\"zone\": \"shop\", \"number\": 36240, \"kind\": \"vlan\", "
+	     "\"member\": 10}], \"allow\": [], \"acl\": [{\"action\": \"deny\", \"to\": "
+	     "\"shop\", \"protocol\": \"6\", \"ports\": \"22-23\", \"hits_frames\": 41}], "
+	     "\"guards\": [{\"hub_name\": \"a\", \"zones\": [\"none\", \"shop\"], "
+	     "\"addresses\": null}], \"max_hops\": 4, \"drops\": [{\"frames\": 2, \"reason\": "
+	     "\"rx-zone\"}]}");
+	expect_contains(printed(), "36240");
+	expect_contains(printed(), "no zone may send to any");
+	expect_contains(printed(), "protocol=6 ports=22-23");
+	expect_contains(printed(), "none shop");
+	expect_contains(printed(), "rx-zone");
+	expect_contains(printed(), "Hops at most 4.");
+}
+
 static void empty_lists_are_sentences(void **state)
 {
 	draw(draw_links, "{\"links\":[]}");
@@ -505,6 +544,9 @@ int main(void)
 		ON_CTL(status_tells_warnings_with_their_hint),
 		ON_CTL(status_without_warnings_says_all_is_well),
 		ON_CTL(config_is_printed_as_its_file),
+		ON_CTL(config_prints_lists_of_mappings_and_leaves_out_what_is_unset),
+		ON_CTL(qos_has_a_line_for_each_class_of_a_link_with_a_rate),
+		ON_CTL(filter_shows_zones_acl_and_guards),
 		ON_CTL(empty_lists_are_sentences),
 		ON_CTL(views_take_answers_of_any_shape),
 		ON_CTL(hostile_names_stay_inside_their_cell),

@@ -372,6 +372,80 @@ static void verify_rejects_certificate_authority(void **state)
 	assert_int_equal(verify(f, der, sign(&content, der), SAMPLE_NOW_S), -EACCES);
 }
 
+static void zones_of_a_certificate_reach_its_reader(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t der[CERT_MAX];
+	char uri[SPIFFE_URI_SIZE];
+	struct cert_content content = good_content(f, uri);
+	size_t len;
+
+	assert_int_equal(verify(f, f->cert, f->cert_len, SAMPLE_NOW_S), 0);
+	assert_string_equal(f->ret.zones, "");
+	content.zones = "office,shop";
+	memset(content.serial, 0x22, sizeof(content.serial));
+	len = sign(&content, der);
+	sample_check_vector("Documentation/trust.rst", "hub-certificate-with-zones", der, len);
+	sample_check_seed("selftests/fuzz/corpus/cert/hub-with-zones", der, len);
+	/* The second time from the cache. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(verify(f, der, len, SAMPLE_NOW_S), 0);
+		assert_string_equal(f->ret.zones, "office,shop");
+	}
+}
+
+static void verify_rejects_zones_in_another_spelling(void **state)
+{
+	static const char *const bad[] = {"shop,office", "office,Shop", "office,,sho",
+					  "office;shop", "office,none", ",ffice,shop"};
+	struct fixture *f = *state;
+	uint8_t der[CERT_MAX];
+	char uri[SPIFFE_URI_SIZE];
+	struct cert_content content = good_content(f, uri);
+	size_t len;
+
+	content.zones = "office,shop";
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint8_t *list;
+
+		len = sign(&content, der);
+		list = find(der, len, "office,shop", 11);
+		resign(der, len);
+		assert_int_equal(verify(f, der, len, SAMPLE_NOW_S), 0);
+		f->ret.not_after_s = -7;
+		memcpy(list, bad[i], 11);
+		assert_int_equal(verify(f, der, len, SAMPLE_NOW_S), -EBADMSG);
+	}
+	content.zones = "office";
+	len = sign(&content, der);
+	find(der, len, "office", 6)[-2] = 0x16; /* IA5String */
+	assert_int_equal(verify(f, der, len, SAMPLE_NOW_S), -EBADMSG);
+}
+
+static void roots_have_no_zones(void **state)
+{
+	struct fixture *f = *state;
+	struct trust *trust = trust_new(MESH);
+	uint8_t der[CERT_MAX], seed[ED25519_SEED_LEN];
+	struct cert_content content = {
+		.common_name = "root",
+		.uri = "spiffe://" MESH,
+		.not_after_s = SAMPLE_NOT_AFTER_S,
+		.is_ca = true,
+	};
+	int n;
+
+	sample_seed(SAMPLE_ROOT, seed);
+	sample_pubkey(SAMPLE_ROOT, content.pubkey);
+	sample_pubkey(SAMPLE_ROOT, content.issuer_pubkey);
+	n = cert_write(&content, seed, der, sizeof(der));
+	assert_int_equal(trust_add_root(trust, der, (size_t)n), 0);
+	content.zones = "shop";
+	n = cert_write(&content, seed, der, sizeof(der));
+	assert_int_equal(trust_add_root(f->trust, der, (size_t)n), -EKEYREJECTED);
+	trust_free(trust);
+}
+
 /* A certificate for a key that nobody has: issuing needs no proof of possession. */
 static size_t numbered_cert(const struct fixture *f, uint32_t number, uint8_t *der)
 {
@@ -489,6 +563,10 @@ static void issue_refuses_bad_requests(void **state)
 	hub.name = "";
 	assert_int_equal(issue_hub(&hub, der, sizeof(der)), -EINVAL);
 	hub.name = "hub-a";
+	hub.zones = "shop,office";
+	assert_int_equal(issue_hub(&hub, der, sizeof(der)), -EINVAL);
+	hub.zones = "office,shop";
+	assert_true(issue_hub(&hub, der, sizeof(der)) > 0);
 	hub.root_der = f->cert;
 	hub.root_der_len = f->cert_len;
 	assert_int_equal(issue_hub(&hub, der, sizeof(der)), -EKEYREJECTED);
@@ -669,6 +747,9 @@ int main(void)
 		WITH_FIXTURE(verify_rejects_wrong_usages),
 		WITH_FIXTURE(verify_rejects_unknown_critical_extension),
 		WITH_FIXTURE(verify_rejects_certificate_authority),
+		WITH_FIXTURE(zones_of_a_certificate_reach_its_reader),
+		WITH_FIXTURE(verify_rejects_zones_in_another_spelling),
+		WITH_FIXTURE(roots_have_no_zones),
 		WITH_FIXTURE(verify_rejects_second_key_of_an_id),
 		WITH_FIXTURE(bindings_and_verdicts_are_bounded),
 		WITH_FIXTURE(add_root_accepts_pem_and_der_once),

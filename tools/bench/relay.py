@@ -33,11 +33,12 @@ import time
 from systems import run
 from lib.netlink import inside
 
-SYSTEMS = ("hubmesh", "batman-adv", "ipfwd")
+SYSTEMS = ("hubmesh", "hubmesh-ether", "batman-adv", "ipfwd")
 # test: (bytes of a datagram, datagrams in one send)
 TESTS = {"relay-insns": (1370, 1), "relay-insns-64": (64, 1), "relay-insns-gso": (1370, 40)}
 WARM_UP, DATAGRAMS = 200, 8000
 ROUNDS = 3
+STRAYS_MAX = 40  # ARP and neighbour discovery between the ends, while the clock leaps
 SOL_UDP, UDP_SEGMENT = 17, 103
 SINK_PORT = 9
 
@@ -104,7 +105,7 @@ def turn(path, sender, hop):
         counted = sink.dropped() - before
     finally:
         sink.close()
-    if counted != DATAGRAMS:
+    if not DATAGRAMS <= counted <= DATAGRAMS + STRAYS_MAX:
         raise RuntimeError(f"{counted} of {DATAGRAMS} datagrams reached the sink behind hop {hop}")
     return took / DATAGRAMS
 

@@ -23,6 +23,7 @@ PING_S = 3600  # of a clock that leaps; scripts/vm ends a run that hangs
 
 # tc matches for the packets that carry the traffic of a system on the underlay
 UDP_OR_TUNNEL = "protocol ip u32 match ip protocol 17 0xff"
+HUBMESH_ETHER = "protocol 0x88b6 u32 match u8 0x11 0xff at 0"  # UNICAST frames
 BATMAN_UNICAST = "protocol 0x4305 u32 match u8 0x40 0xff at 0"
 
 
@@ -226,14 +227,16 @@ def batman_macsec(relays):
 
 def hubmesh_path(net):
     n = len(net.hubs)
+    carried = HUBMESH_ETHER if net.family == "ether" else UDP_OR_TUNNEL
     return Path([net[i].netns for i in range(1, n + 1)],
-                [(net.veth(i, i + 1), net.veth(i + 1, i)) for i in range(1, n)], net[n].ipv4)
+                [(net.veth(i, i + 1), net.veth(i + 1, i)) for i in range(1, n)],
+                net[n].ipv4, carried)
 
 
-def hubmesh(cipher):
+def hubmesh(cipher, **kw):
     @contextlib.contextmanager
     def system(relays):
-        with hm.line(relays + 2, underlay_mtu=UNDERLAY_MTU, cipher=cipher) as net:
+        with hm.line(relays + 2, underlay_mtu=UNDERLAY_MTU, cipher=cipher, **kw) as net:
             yield hubmesh_path(net)
     return system
 
@@ -257,6 +260,7 @@ def hubmesh_rules(relays):
 
 SYSTEMS = {
     "hubmesh": hubmesh(hm.GCM),
+    "hubmesh-ether": hubmesh(hm.GCM, family="ether"),
     "hubmesh-rules": hubmesh_rules,
     "hubmesh-chacha": hubmesh(hm.CHACHA),
     "ipfwd": ipfwd,

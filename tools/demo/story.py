@@ -166,7 +166,8 @@ def sha256(path):
 
 
 def capture(hub, dev, path):
-    tool = hub.popen(["tcpdump", "-i", dev, "-U", "-s", "0", "-w", path, "udp"],
+    tool = hub.popen(["tcpdump", "-i", dev, "-U", "-s", "0", "-w", path,
+                      "udp or ether proto 0x88b6"],
                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for row in tool.stderr:
         if "listening" in row:

@@ -3,7 +3,7 @@
  * DOC: meshctl ca: a mesh's certificate authority, without the daemon
  *
  *   ca init --mesh NAME --dir DIR [--days N]
- *   ca issue --dir DIR --hub NAME --out STATEDIR [--days N] [--pubkey FILE]
+ *   ca issue --dir DIR --hub NAME --out STATEDIR [--zone NAME,...] [--days N] [--pubkey FILE]
  *   ca show FILE
  *
  * The files are ca_store.c's; here are options and output.
@@ -26,7 +26,8 @@ enum ca_option {
 	OPTION_DAYS,
 	OPTION_HUB,
 	OPTION_OUT,
-	OPTION_PUBKEY
+	OPTION_PUBKEY,
+	OPTION_ZONE,
 };
 
 /**
@@ -36,10 +37,11 @@ enum ca_option {
  * @hub: name for people
  * @out: state directory that gets identity/
  * @pubkey: file with the public key of a hub that keeps its private one
+ * @zone: zones the hub may be in
  * @days: validity; init and issue put their default there first
  */
 struct ca_options {
-	const char *mesh, *dir, *hub, *out, *pubkey;
+	const char *mesh, *dir, *hub, *out, *pubkey, *zone;
 	unsigned int days;
 };
 
@@ -79,6 +81,8 @@ static void print_text(struct meshctl *ctl, const struct ca_certificate *c)
 		fprintf(ctl->out, "Hub          %s\n", hub_id_format(&c->hub, id));
 	fprintf(ctl->out, "Name         %s\n", format_safe(c->subject, subject, sizeof(subject)));
 	fprintf(ctl->out, "SPIFFE id    %s\n", format_safe(c->uri, uri, sizeof(uri)));
+	if (!c->is_root)
+		fprintf(ctl->out, "Zones        %s\n", c->zones[0] ? c->zones : "none");
 	fprintf(ctl->out, "Serial       %s\n", c->serial);
 	fprintf(ctl->out, "Valid        %s to %s\n", format_date(c->not_before_s, from),
 		format_date(c->not_after_s, until));
@@ -92,6 +96,17 @@ static json_t *json_text(const char *text)
 	return value ? value : json_null();
 }
 
+static json_t *json_zones(const char *list)
+{
+	json_t *array = json_array();
+	const char *name;
+	size_t len;
+
+	while ((name = zone_list_next(&list, &len)))
+		json_array_append_new(array, json_stringn(name, len));
+	return array;
+}
+
 static void print_json(struct meshctl *ctl, const struct ca_certificate *c)
 {
 	char id[HUB_ID_STRLEN];
@@ -103,6 +118,7 @@ static void print_json(struct meshctl *ctl, const struct ca_certificate *c)
 		json_object_set_new(object, "hub", json_string(hub_id_format(&c->hub, id)));
 	json_object_set_new(object, "name", json_text(c->subject));
 	json_object_set_new(object, "spiffe_id", json_text(c->uri));
+	json_object_set_new(object, "zones", json_zones(c->zones));
 	json_object_set_new(object, "serial", json_string(c->serial));
 	json_object_set_new(object, "not_before_s", json_integer(c->not_before_s));
 	json_object_set_new(object, "not_after_s", json_integer(c->not_after_s));
@@ -149,6 +165,7 @@ static bool parse(struct meshctl *ctl, int argc, char **argv, int n_operands,
 		{"hub", required_argument, NULL, OPTION_HUB},
 		{"out", required_argument, NULL, OPTION_OUT},
 		{"pubkey", required_argument, NULL, OPTION_PUBKEY},
+		{"zone", required_argument, NULL, OPTION_ZONE},
 		{0},
 	};
 	int opt;
@@ -175,6 +192,9 @@ static bool parse(struct meshctl *ctl, int argc, char **argv, int n_operands,
 		case OPTION_PUBKEY:
 			options->pubkey = optarg;
 			break;
+		case OPTION_ZONE:
+			options->zone = optarg;
+			break;
 		default:
 			*ret = meshctl_getopt_end(ctl, opt);
 			return false;
@@ -200,7 +220,8 @@ static int init(struct meshctl *ctl, int argc, char **argv)
 
 	if (!parse(ctl, argc, argv, 0, &options, &r))
 		return r;
-	if (!options.mesh || !options.dir || options.hub || options.out || options.pubkey)
+	if (!options.mesh || !options.dir || options.hub || options.out || options.pubkey ||
+	    options.zone)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca init --mesh NAME --dir DIR [--days N]",
 				    "ca init needs --mesh and --dir");
@@ -222,7 +243,7 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 	if (!options.dir || !options.hub || !options.out || options.mesh)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca issue --dir DIR --hub NAME --out STATEDIR "
-				    "[--days N] [--pubkey FILE]",
+				    "[--zone NAME,...] [--days N] [--pubkey FILE]",
 				    options.mesh ? "ca issue takes the mesh from the authority"
 						 : "ca issue needs --dir, --hub and --out");
 	request = (struct ca_request){
@@ -230,6 +251,7 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 		.hub = options.hub,
 		.state_dir = options.out,
 		.pubkey_path = options.pubkey,
+		.zones = options.zone,
 		.days = options.days,
 	};
 	r = ca_issue_hub(&request, (int64_t)time(NULL), &certificate, &error);

@@ -199,6 +199,8 @@ static int describe(const char *path, const uint8_t *der, size_t len, struct ca_
 	c.hub = hub_id_from_pubkey(cert.pubkey);
 	c.not_before_s = cert.not_before_s;
 	c.not_after_s = cert.not_after_s;
+	snprintf(c.zones, sizeof(c.zones), "%.*s", (int)cert.zones.len,
+		 cert.zones.len ? (const char *)cert.zones.bytes : "");
 	*ret = c;
 	return 0;
 }
@@ -405,11 +407,15 @@ int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_cert
 	_cleanup_secret_ struct key *key = secret_new(sizeof(*key));
 	uint8_t root[CERT_MAX], der[CERT_MAX];
 	struct identity_files files = {.cert = der, .root = root};
-	char cert_path[PATH_SIZE];
+	char cert_path[PATH_SIZE], zones[ZONE_LIST_SIZE] = "";
 	int r, len;
 
 	if (!name_is_printable(request->hub))
 		return refuse_issue(-EINVAL, request, error);
+	if (request->zones && zone_list_make(request->zones, zones) < 0)
+		return refuse(error, -EINVAL,
+			      "a zone is 1 to 31 of a-z 0-9 -, a letter first; at most 16 of them",
+			      "bad --zone '%s'", request->zones);
 	r = load_root(request->dir, issue->root_seed, root, &files.root_len, error);
 	if (r < 0)
 		return r;
@@ -425,6 +431,7 @@ int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_cert
 	issue->root_der_len = files.root_len;
 	memcpy(issue->pubkey, key->pubkey, sizeof(issue->pubkey));
 	issue->name = request->hub;
+	issue->zones = zones;
 	issue->not_before_s = now_s - ISSUE_BACKDATE_S;
 	issue->not_after_s = now_s + (int64_t)request->days * SECONDS_PER_DAY;
 	len = issue_hub(issue, der, sizeof(der));

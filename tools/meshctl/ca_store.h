@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/lib/hub_id.h"
+#include "daemon/lib/zone_name.h"
 #include "daemon/trust/cert.h"
 #include "daemon/trust/spiffe.h"
 
@@ -41,6 +42,7 @@ struct ca_error {
  * @not_before_s: Unix time
  * @not_after_s: Unix time
  * @der_len: bytes of DER
+ * @zones: zone list, "" none
  */
 struct ca_certificate {
 	char path[CA_TEXT_MAX];
@@ -51,6 +53,7 @@ struct ca_certificate {
 	struct hub_id hub;
 	int64_t not_before_s, not_after_s;
 	size_t der_len;
+	char zones[ZONE_LIST_SIZE];
 };
 
 /*
@@ -70,10 +73,11 @@ int ca_create_root(const char *dir, const char *mesh, unsigned int days, int64_t
  * @hub: name for people
  * @state_dir: where identity/ is made
  * @pubkey_path: PEM public key, or certificate to renew; NULL = make a key here
+ * @zones: zones it may be in, commas between, in any order; NULL none
  * @days: validity
  */
 struct ca_request {
-	const char *dir, *hub, *state_dir, *pubkey_path;
+	const char *dir, *hub, *state_dir, *pubkey_path, *zones;
 	unsigned int days;
 };
 

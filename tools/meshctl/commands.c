@@ -25,6 +25,13 @@ static const struct meshctl_command commands[] = {
 	 false, cmd_path},
 	{"sessions", "", "List TLS sessions with other hubs", "Example:\n  meshctl sessions\n",
 	 false, cmd_sessions},
+	{"qos", "", "Show how the links queue: rate, weight, backlog, drops, delay",
+	 "Links without a rate have no queue.\n\nExample:\n  meshctl qos --watch=1\n", false,
+	 cmd_qos},
+	{"filter", "", "Show zones, who may send to whom, ACL hits, guards, storm limits",
+	 "As the kernel has them. meshctl config shows what was asked for.\n\n"
+	 "Example:\n  meshctl filter\n",
+	 false, cmd_filter},
 	{"stats", "[--drops | link NUMBER | hub HUB]", "Show counters and why frames were dropped",
 	 "Options:\n  -d, --drops   only the reasons of dropped frames\n\n"
 	 "Example:\n  meshctl stats link 3\n",
@@ -90,7 +97,8 @@ static const struct meshctl_command commands[] = {
 	 "Commands:\n"
 	 "  init --mesh NAME --dir DIR [--days N]\n"
 	 "                        make the root certificate and key of a new mesh in DIR\n"
-	 "  issue --dir DIR --hub NAME --out STATEDIR [--days N] [--pubkey FILE]\n"
+	 "  issue --dir DIR --hub NAME --out STATEDIR [--zone NAME,...] [--days N] [--pubkey "
+	 "FILE]\n"
 	 "                        make the identity of one hub, ready for its meshd\n"
 	 "  show FILE             say what a certificate contains\n\n"
 	 "Example:\n"

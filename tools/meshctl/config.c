@@ -11,6 +11,8 @@
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
+#define DEPTH_MAX 4 /* of lists and mappings in a section */
+
 static void print_text(struct meshctl *ctl, const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -29,11 +31,61 @@ static void print_text(struct meshctl *ctl, const char *text)
 	json_decref(value);
 }
 
-static void print_value(struct meshctl *ctl, const json_t *value)
+/* Nothing is set in it; @depth: how far to look, answers may be deep. */
+static bool is_unset(const json_t *value, int depth)
+{
+	const char *key;
+	json_t *inner;
+
+	if (json_is_object(value)) {
+		json_object_foreach((json_t *)value, key, inner)
+		{
+			if (!depth || !is_unset(inner, depth - 1))
+				return false;
+		}
+		return true;
+	}
+	return json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
+}
+
+static void print_value(struct meshctl *ctl, const json_t *value, int depth);
+
+static void print_list(struct meshctl *ctl, const json_t *list, int depth)
 {
 	json_t *item;
 	size_t i;
 
+	fputc('[', ctl->out);
+	json_array_foreach(list, i, item)
+	{
+		fputs(i ? ", " : "", ctl->out);
+		print_value(ctl, item, depth);
+	}
+	fputc(']', ctl->out);
+}
+
+/* On one line, without what is not set. */
+static void print_mapping(struct meshctl *ctl, const json_t *object, int depth)
+{
+	const char *key, *comma = "";
+	json_t *value;
+
+	fputc('{', ctl->out);
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (is_unset(value, depth))
+			continue;
+		fputs(comma, ctl->out);
+		print_text(ctl, key);
+		fputs(": ", ctl->out);
+		print_value(ctl, value, depth);
+		comma = ", ";
+	}
+	fputc('}', ctl->out);
+}
+
+static void print_value(struct meshctl *ctl, const json_t *value, int depth)
+{
 	switch (json_typeof(value)) {
 	case JSON_INTEGER:
 		fprintf(ctl->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -46,46 +98,27 @@ static void print_value(struct meshctl *ctl, const json_t *value)
 		print_text(ctl, json_string_value(value));
 		break;
 	case JSON_ARRAY:
-		fputc('[', ctl->out);
-		json_array_foreach(value, i, item)
-		{
-			fputs(i ? ", " : "", ctl->out);
-			if (!json_is_array(item)) /* depth stays at one */
-				print_value(ctl, item);
-		}
-		fputc(']', ctl->out);
+		if (depth)
+			print_list(ctl, value, depth - 1);
+		break;
+	case JSON_OBJECT:
+		if (depth)
+			print_mapping(ctl, value, depth - 1);
 		break;
 	default:
 		fputs("?", ctl->out);
 	}
 }
 
-/* Printed as a comment, so that the whole can be used as a file. */
-static bool is_unset(const json_t *value)
-{
-	const char *key;
-	json_t *inner;
-
-	if (json_is_object(value)) {
-		json_object_foreach((json_t *)value, key, inner)
-		{
-			if (json_is_object(inner) || !is_unset(inner))
-				return false;
-		}
-		return true;
-	}
-	return json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
-}
-
 static void print_entry(struct meshctl *ctl, const char *key, const json_t *value,
 			const char *indent)
 {
-	fprintf(ctl->out, "%s%s", indent, is_unset(value) ? "# " : "");
+	fprintf(ctl->out, "%s%s", indent, is_unset(value, DEPTH_MAX) ? "# " : "");
 	print_text(ctl, key);
 	fputs(":", ctl->out);
-	if (!is_unset(value)) {
+	if (!is_unset(value, DEPTH_MAX)) {
 		fputc(' ', ctl->out);
-		print_value(ctl, value);
+		print_value(ctl, value, DEPTH_MAX);
 	}
 	fputc('\n', ctl->out);
 }
@@ -103,7 +136,7 @@ void draw_config(struct meshctl *ctl, const json_t *answer)
 			print_entry(ctl, key, value, "");
 			continue;
 		}
-		fputs(is_unset(value) ? "# " : "", ctl->out);
+		fputs(is_unset(value, DEPTH_MAX) ? "# " : "", ctl->out);
 		print_text(ctl, key);
 		fputs(":\n", ctl->out);
 		json_object_foreach(value, inner_key, inner)

@@ -100,6 +100,8 @@ int cmd_links(struct meshctl *ctl, int argc, char **argv);
 int cmd_routes(struct meshctl *ctl, int argc, char **argv);
 int cmd_path(struct meshctl *ctl, int argc, char **argv);
 int cmd_sessions(struct meshctl *ctl, int argc, char **argv);
+int cmd_qos(struct meshctl *ctl, int argc, char **argv);
+int cmd_filter(struct meshctl *ctl, int argc, char **argv);
 int cmd_stats(struct meshctl *ctl, int argc, char **argv);
 int cmd_ping(struct meshctl *ctl, int argc, char **argv);
 int cmd_top(struct meshctl *ctl, int argc, char **argv);

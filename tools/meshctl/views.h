@@ -24,6 +24,8 @@ void draw_links(struct meshctl *ctl, const json_t *answer);
 void draw_routes(struct meshctl *ctl, const json_t *answer);
 void draw_path(struct meshctl *ctl, const json_t *answer);
 void draw_sessions(struct meshctl *ctl, const json_t *answer);
+void draw_qos(struct meshctl *ctl, const json_t *answer);
+void draw_filter(struct meshctl *ctl, const json_t *answer);
 void draw_stats(struct meshctl *ctl, const json_t *answer);
 void draw_drops(struct meshctl *ctl, const json_t *answer);
 void draw_config(struct meshctl *ctl, const json_t *answer);

@@ -27,6 +27,8 @@
  *         HUBMESH_A_PREFIXES_PREFIX     binary(5 or 17), repeated
  *       HUBMESH_A_GUARD_STORM         nest
  *         HUBMESH_A_STORM_*             u32
+ *       HUBMESH_A_GUARD_SCOPE         nest
+ *         HUBMESH_A_PREFIXES_PREFIX     binary(5 or 17), repeated
  *   HUBMESH_A_KEY      nest         KEY_SET, KEY_USE, KEY_DEL
  *     HUBMESH_A_KEY_*
  *   HUBMESH_A_ROUTES   nest         ROUTE_REPLACE, ROUTE_GET
@@ -81,10 +83,11 @@
 #define HUBMESH_FILTER_ZONES_MAX	32768	/* zone rules of one rule set */
 #define HUBMESH_FILTER_PAIRS_MAX	4096	/* zone pairs of one rule set */
 #define HUBMESH_FILTER_ACL_MAX	1024	/* ACL entries of one rule set */
-/* A hub with all three is a netlink message of less than a page. */
+/* A hub with all of them is a netlink message of less than a page. */
 #define HUBMESH_GUARD_ZONES_MAX	64	/* zones of one hub */
 #define HUBMESH_GUARD_MACS_MAX	64	/* listed source addresses of one hub */
 #define HUBMESH_GUARD_PREFIXES_MAX	64	/* source prefixes of one hub */
+#define HUBMESH_GUARD_SCOPE_MAX	8	/* prefixes these are about */
 
 /**
  * enum hubmesh_cmd - commands of the family
@@ -526,8 +529,7 @@ enum hubmesh_rules_attr {
  * @HUBMESH_A_RULE_VLAN_ID: u16, 0..4094, of the outer VLAN tag
  * @HUBMESH_A_RULE_VLAN_PCP: u8, 0..7, of the outer VLAN tag
  * @HUBMESH_A_RULE_DSCP: u8, 0..63
- * @HUBMESH_A_RULE_PROTOCOL: u8, IPv4 protocol, or the IPv6 next header as it stands in
- *	the fixed header
+ * @HUBMESH_A_RULE_PROTOCOL: u8, IPv4 protocol, or IPv6 next header behind extension headers
  * @HUBMESH_A_RULE_SRC4: in_addr, source prefix
  * @HUBMESH_A_RULE_SRC6: in6_addr, source prefix
  * @HUBMESH_A_RULE_SRC_PREFIX: u8, bits of it that count; all unless given
@@ -602,6 +604,8 @@ enum hubmesh_storm_attr {
  * @HUBMESH_A_GUARD_BYTES_PS: u64, their bytes per second, 0 any
  * @HUBMESH_A_GUARD_STORM: nest of HUBMESH_A_STORM_*: limits of what it floods to us
  * @HUBMESH_A_GUARD_PAD: empty, may stand before a u64 to align it
+ * @HUBMESH_A_GUARD_SCOPE: nest of HUBMESH_A_PREFIXES_PREFIX: only source addresses in
+ *	here are checked against GUARD_PREFIXES; absent: all are
  * @__HUBMESH_A_GUARD_MAX: one above the last attribute
  */
 enum hubmesh_guard_attr {
@@ -614,6 +618,7 @@ enum hubmesh_guard_attr {
 	HUBMESH_A_GUARD_BYTES_PS,
 	HUBMESH_A_GUARD_STORM,
 	HUBMESH_A_GUARD_PAD,
+	HUBMESH_A_GUARD_SCOPE,
 	__HUBMESH_A_GUARD_MAX,
 };
 #define HUBMESH_A_GUARD_MAX (__HUBMESH_A_GUARD_MAX - 1)

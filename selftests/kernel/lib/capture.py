@@ -39,13 +39,15 @@ class Capture:
 
     def frames(self):
         """(header, bytes) of every data frame so far."""
-        return [(frame.Header.parse(raw), raw) for raw in map(_udp_payload, self.read())
+        return [(frame.Header.parse(raw), raw) for raw in map(_carried, self.read())
                 if len(raw) >= uapi.HM_HDR_LEN]
 
 
-def _udp_payload(packet):
-    """Payload of a UDP datagram to the data port, or nothing."""
+def _carried(packet):
+    """What a packet of either carrier carries, or nothing."""
     kind = struct.unpack_from(">H", packet, 12)[0]
+    if kind == uapi.HM_ETHERTYPE:
+        return packet[ETH_HLEN:]
     if kind == ETH_P_IP and packet[23] == socket.IPPROTO_UDP:
         at = ETH_HLEN + (packet[14] & 15) * 4
     elif kind == ETH_P_IPV6 and packet[20] == socket.IPPROTO_UDP:

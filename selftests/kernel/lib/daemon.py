@@ -31,9 +31,10 @@ PATIENT = {"interval_ms": 200, "misses": 20}
 class DaemonHub:
     """One hub: namespace, state directory, meshd."""
 
-    def __init__(self, name, ca, mesh="demo", **settings):
-        """@settings: sections of meshd.yaml added to the usual ones, or replacing them."""
-        self.name, self.ca, self.mesh = name, ca, mesh
+    def __init__(self, name, ca, mesh="demo", zones=None, **settings):
+        """@zones: of its certificate, text with commas; @settings: sections of meshd.yaml added to
+        the usual ones, or replacing them."""
+        self.name, self.ca, self.mesh, self.zones = name, ca, mesh, zones
         self.netns, self.dir = f"hub-{name}", f"{os.path.dirname(ca)}/{name}"
         self.socket = f"{self.dir}/meshd.sock"
         self.settings = {"mesh": mesh, "name": name, "state": f"{self.dir}/state",
@@ -47,7 +48,7 @@ class DaemonHub:
         netns_add(self.netns)
         ip_batch(self.netns, ["link set lo up"])
         out = run([MESHCTL, "ca", "issue", "--dir", self.ca, "--hub", self.name, "--out",
-                   f"{self.dir}/state"])
+                   f"{self.dir}/state", *(["--zone", self.zones] if self.zones else [])])
         self.id = re.search(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", out).group(0)
         self.write_settings()
 
@@ -169,13 +170,14 @@ class DaemonMesh:
     """Hubs of one certificate authority in one directory, joined by veth pairs.
 
     @edges: pairs of names, or one pair of letters ("ab"); number n, counted from 1, is
-    the subnet 192.168.n.0/24.  @settings go to every hub.  As a context manager it builds
+    the subnet 192.168.n.0/24.  @zones: {name: zones of its certificate}.  @settings go to every hub.  As a context manager it builds
     them, starts them unless told otherwise, and leaves nothing; after a failure it prints
     the last words of every hub.
     """
 
     def __init__(self, names, edges=(), work=None, start=True, mesh="demo", underlay_ipv4=True,
-                 **settings):
+                 zones=None, **settings):
+        self.zones = zones or {}
         self.work = work or tempfile.mkdtemp(prefix="hubmesh-")
         self.mesh, self.edges, self.does_start = mesh, list(edges), start
         self.underlay_ipv4, self.settings = underlay_ipv4, settings
@@ -185,7 +187,8 @@ class DaemonMesh:
 
     def hub(self, name, ca=None, **settings):
         """A hub that is not one of the mesh yet."""
-        return DaemonHub(name, ca or self.ca, self.mesh, **{**self.settings, **settings})
+        return DaemonHub(name, ca or self.ca, self.mesh, self.zones.get(name),
+                         **{**self.settings, **settings})
 
     def __getitem__(self, name):
         return self.hubs[name]

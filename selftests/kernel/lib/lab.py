@@ -88,9 +88,10 @@ class Peer(Hub):
         return self.build(inner, key=self.link_tx, type=uapi.HM_TYPE_HOP, **fields)
 
     def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, padded_seq=0,
-                    plain=None, **fields):
+                    probe_flags=0, plain=None, **fields):
         if plain is None:
-            plain = struct.pack(">6Q", seq, tx_ns, echo_seq, echo_ns, held_ns, padded_seq)
+            plain = struct.pack(">7Q", seq, tx_ns, echo_seq, echo_ns, held_ns, padded_seq,
+                                probe_flags)
         return self.build(plain=plain, key=self.link_tx, type=uapi.HM_TYPE_PROBE, **fields)
 
     def inner(self, text=b"marker", dst=None, src=None, kind=MARK):

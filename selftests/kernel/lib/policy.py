@@ -68,15 +68,18 @@ def storm(kind, broadcast=0, multicast=0, unknown=0):
                        attr(uapi.HUBMESH_A_STORM_UNKNOWN_PPS, u32(unknown))])
 
 
-def guard(hub_id, zones=None, macs=None, learn=None, prefixes=None, frames=None, bytes_=None,
-          **storms):
+def prefix_list(prefixes):
+    return [attr(uapi.HUBMESH_A_PREFIXES_PREFIX, prefix(p)) for p in prefixes]
+
+
+def guard(hub_id, zones=None, macs=None, learn=None, prefixes=None, scope=None, frames=None,
+          bytes_=None, **storms):
     """HUB nest of HUB_SET; what is None is absent."""
     fields = []
     for kind, value, pack in (
             ("ZONES", zones, lambda v: b"".join(map(u16, v))),
             ("MACS", macs, b"".join), ("MACS_LEARN", learn, u32),
-            ("PREFIXES", prefixes, lambda v: [
-                attr(uapi.HUBMESH_A_PREFIXES_PREFIX, prefix(p)) for p in v]),
+            ("PREFIXES", prefixes, prefix_list), ("SCOPE", scope, prefix_list),
             ("FRAMES_PPS", frames, u32), ("BYTES_PS", bytes_, u64)):
         if value is not None:
             fields.append(attr(getattr(uapi, f"HUBMESH_A_GUARD_{kind}"), pack(value)))

@@ -77,8 +77,7 @@ FILTER_REPLACE, FILTER_GET = uapi.HUBMESH_CMD_FILTER_REPLACE, uapi.HUBMESH_CMD_F
 QOS_SET, QOS_GET = uapi.HUBMESH_CMD_QOS_SET, uapi.HUBMESH_CMD_QOS_GET
 RULE_REPLACE, RULE_GET = uapi.HUBMESH_CMD_RULE_REPLACE, uapi.HUBMESH_CMD_RULE_GET
 COMMANDS = [cmd for cmd in range(1, uapi.HUBMESH_CMD_MAX + 1) if cmd != uapi.HUBMESH_CMD_EVENT]
-DUMPS_ONLY = (ROUTE_GET, FDB_GET, RULE_GET)
-
+DUMPS_ONLY = (ROUTE_GET, FDB_GET, RULE_GET, FILTER_GET)
 
 
 def qos(*fields):
@@ -110,7 +109,8 @@ def valid_nests(cmd):
     owner, which = hub_ref(OTHER), phase_of(0)
     return {DEV_SET: [device_nest(attr(uapi.HUBMESH_A_DEVICE_TTL, u8(9)))], LINK_NEW: [link()],
             LINK_SET: [link_set()], LINK_DEL: [link_ref(5)], LINK_GET: [link_ref(5)],
-            HUB_NEW: [owner], HUB_SET: [owner], FILTER_REPLACE: [policy.rules(1, WHOLE)], HUB_DEL: [owner], HUB_GET: [owner], KEY_SET: [owner, key()],
+            HUB_NEW: [owner], HUB_SET: [owner], HUB_DEL: [owner], HUB_GET: [owner],
+            FILTER_REPLACE: [policy.rules(1, WHOLE)], KEY_SET: [owner, key()],
             KEY_USE: [owner, which], KEY_DEL: [owner, which],
             ROUTE_REPLACE: [routes(1, WHOLE)], FDB_NEW: [fdb(OTHER, PEER)],
             FDB_DEL: [fdb(OTHER)], QOS_SET: [link_ref(5), qos(qos_class())],
