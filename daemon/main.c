@@ -194,6 +194,16 @@ static int open_network(struct daemon *d, const struct store_identity *identity)
 	return 0;
 }
 
+static int open_services(struct daemon *d)
+{
+	struct services_events events = daemon_services_events(d);
+	const char *error_text = "";
+
+	if (services_open(&d->loop, d->config.services_dir, &events, &d->services, &error_text) < 0)
+		return refuse(EX_CONFIG, error_text);
+	return 0;
+}
+
 static void remember_line(void *arg, int64_t unix_ms, int level, const char *class,
 			  const char *text)
 {
@@ -207,11 +217,14 @@ static int open_api(struct daemon *d)
 		.datapath = d->datapath,
 		.transport = d->transport,
 		.underlay = d->underlay,
+		.services = d->services,
 		.config = &d->config,
 		.module_error = d->datapath ? NULL : d->module_error,
 		.certificate_not_after_s = d->certificate_not_after_s,
 		.now_ns = daemon_now_ns,
 		.reload = daemon_reload,
+		.resolve = daemon_resolve,
+		.release = daemon_release,
 		.arg = d,
 	};
 	_cleanup_free_ char *path = xstrdup(d->config.socket_path);
@@ -240,6 +253,7 @@ static int drop_privileges(struct daemon *d)
 			 d->config.user, d->config.user);
 		if (privilege_find_account(d->config.user, &account) < 0 ||
 		    store_give(d->store, account.uid, account.gid) < 0 ||
+		    services_give(d->services, account.uid, account.gid) < 0 ||
 		    chown(d->config.socket_path, account.uid, account.gid) < 0)
 			return refuse(EX_NOUSER, text);
 	}
@@ -269,8 +283,10 @@ static int open_all(struct daemon *d)
 		settings->has_datapath = d->datapath != NULL;
 		d->hub = hub_new(settings, d->trust);
 		d->trust = NULL; /* the hub's now */
-		status = open_api(d);
+		status = open_services(d);
 	}
+	if (!status)
+		status = open_api(d);
 	store_identity_wipe(&identity);
 	secret_free(settings);
 	return status ? status : drop_privileges(d);
@@ -281,6 +297,7 @@ static void close_all(struct daemon *d)
 	log_set_sink(NULL, NULL);
 	daemon_close_events(d);
 	api_close(d->api);
+	services_close(d->services);
 	if (d->transport)
 		transport_free(d->transport);
 	underlay_close(d->underlay);

@@ -31,6 +31,7 @@
 
 struct api;
 struct config;
+struct services;
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
@@ -38,11 +39,14 @@ struct config;
  * @datapath: NULL without the module
  * @transport: for its counters; NULL leaves them out
  * @underlay: for interface names; NULL writes "?"
+ * @services: what this hub provides; NULL: it cannot be asked or changed
  * @config: the settings in force, without secrets (there are none in it)
  * @module_error: why @datapath is NULL, for a person; may be NULL
  * @certificate_not_after_s: our certificate ends then, Unix time; 0 = unknown
  * @now_ns: monotonic clock of the hub's events
  * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
+ * @resolve: a user needs a service: the request's id, 0 refused; NULL: never
+ * @release: the user of a request is done; NULL: nobody ever asked
  * @arg: handed to the functions
  */
 struct api_context {
@@ -50,11 +54,14 @@ struct api_context {
 	struct datapath *datapath;
 	const struct transport *transport;
 	const struct underlay *underlay;
+	struct services *services;
 	const struct config *config;
 	const char *module_error;
 	int64_t certificate_not_after_s;
 	uint64_t (*now_ns)(void *arg);
 	int (*reload)(void *arg, char *error, size_t error_size);
+	uint64_t (*resolve)(void *arg, const struct broker_query *query);
+	void (*release)(void *arg, uint64_t request);
 	void *arg;
 };
 

@@ -499,6 +499,7 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_text(root, "state", config->state_dir);
 	api_set_text(root, "socket", config->socket_path);
 	api_set_text(root, "user", config->user);
+	api_set_text(section(root, "services"), "directory", config->services_dir);
 	object = section(root, "interface");
 	api_set_text(object, "name", config->ifname);
 	api_set_number(object, "mtu", config->mtu);

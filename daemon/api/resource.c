@@ -18,13 +18,15 @@
 #include <time.h>
 
 #include "daemon/api/json.h"
+#include "daemon/api/requests.h"
+#include "daemon/api/services.h"
 #include "daemon/api/snapshot.h"
 #include "daemon/lib/log.h"
 #include "hubmesh/version.h"
 
 #define MODULE_VERSION_PATH "/sys/module/hubmesh/version"
 
-static json_t *object_new(void)
+json_t *api_object_new(void)
 {
 	json_t *object = json_object();
 
@@ -35,7 +37,7 @@ static json_t *object_new(void)
 void api_reply_error(struct api_reply *ret, unsigned int status, const char *code, const char *hint,
 		     const char *fmt, ...)
 {
-	json_t *error = json_object(), *object = object_new();
+	json_t *error = json_object(), *object = api_object_new();
 	char message[1024];
 	va_list args;
 
@@ -49,7 +51,7 @@ void api_reply_error(struct api_reply *ret, unsigned int status, const char *cod
 	*ret = (struct api_reply){.status = status, .body = object};
 }
 
-static void reply_ok(struct api_reply *ret, json_t *object)
+void api_reply_ok(struct api_reply *ret, json_t *object)
 {
 	*ret = (struct api_reply){.status = 200, .body = object};
 }
@@ -81,11 +83,11 @@ static void set_module_version(json_t *object)
 static void get_version(struct api_state *state, const struct api_request *request,
 			struct api_reply *ret)
 {
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	api_set_text(object, "version", HUBMESH_VERSION);
 	set_module_version(object);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 struct hub_count {
@@ -200,7 +202,7 @@ static void get_status(struct api_state *state, const struct api_request *reques
 	struct up_count links = {0}, sessions = {0};
 	struct datapath_device_stats device = {0};
 	struct hub_count hubs = {0};
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 	bool has_device;
 
 	hub_for_each_hub(context->hub, count_hub, &hubs);
@@ -238,7 +240,7 @@ static void get_status(struct api_state *state, const struct api_request *reques
 	api_set_number(object, "route_generation", hub_route_generation(context->hub));
 	set_certificate(object, &health);
 	json_object_set_new(object, "warnings", health_warnings(&health));
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 /**
@@ -267,18 +269,18 @@ static void get_hubs(struct api_state *state, const struct api_request *request,
 		     struct api_reply *ret)
 {
 	struct list list = {.array = json_array(), .now_ns = now_ns(state)};
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	hub_for_each_hub(state->context.hub, list_hub, &list);
 	json_object_set_new(object, "hubs", list.array);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void get_links(struct api_state *state, const struct api_request *request,
 		      struct api_reply *ret)
 {
 	const struct underlay *underlay = state->context.underlay;
-	json_t *object = object_new(), *array = json_array();
+	json_t *object = api_object_new(), *array = json_array();
 	struct api_snapshot snapshot;
 
 	api_snapshot_init(&snapshot, state->context.hub, state->context.datapath);
@@ -294,7 +296,7 @@ static void get_links(struct api_state *state, const struct api_request *request
 	}
 	api_snapshot_fini(&snapshot);
 	json_object_set_new(object, "links", array);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static const struct hub_id *list_link_peer(void *arg, uint32_t link)
@@ -320,14 +322,14 @@ static void get_routes(struct api_state *state, const struct api_request *reques
 {
 	struct api_snapshot snapshot;
 	struct list list = {.snapshot = &snapshot, .array = json_array()};
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	api_snapshot_init(&snapshot, state->context.hub, NULL);
 	hub_for_each_route(state->context.hub, list_route, &list);
 	api_snapshot_fini(&snapshot);
 	api_set_number(object, "generation", hub_route_generation(state->context.hub));
 	json_object_set_new(object, "routes", list.array);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static int list_session(const struct hub_view_session *view, void *arg)
@@ -344,18 +346,18 @@ static void get_sessions(struct api_state *state, const struct api_request *requ
 {
 	struct api_snapshot snapshot;
 	struct list list = {.snapshot = &snapshot, .array = json_array(), .now_ns = now_ns(state)};
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	api_snapshot_init(&snapshot, state->context.hub, NULL);
 	hub_for_each_session(state->context.hub, list_session, &list);
 	api_snapshot_fini(&snapshot);
 	json_object_set_new(object, "sessions", list.array);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void reply_path(struct api_state *state, const struct hub_id *to, struct api_reply *ret)
 {
-	json_t *object = object_new(), *target = json_object();
+	json_t *object = api_object_new(), *target = json_object();
 	struct hub_id path[API_PATH_HOPS_MAX];
 	const struct api_name *entry;
 	struct api_names names;
@@ -374,7 +376,7 @@ static void reply_path(struct api_state *state, const struct hub_id *to, struct 
 	json_object_set_new(object, "is_reachable", json_boolean(n > 0));
 	json_object_set_new(object, "path", api_json_path(path, n > 0 ? (size_t)n : 0, &names));
 	api_names_fini(&names);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void get_path(struct api_state *state, const struct api_request *request,
@@ -425,7 +427,7 @@ static void get_stats(struct api_state *state, const struct api_request *request
 		      struct api_reply *ret)
 {
 	const struct api_context *context = &state->context;
-	json_t *object = object_new(), *links = json_array();
+	json_t *object = api_object_new(), *links = json_array();
 	struct datapath_device_stats device = {0};
 	struct api_snapshot snapshot;
 	struct list hubs = {.snapshot = &snapshot, .array = json_array()};
@@ -455,7 +457,7 @@ static void get_stats(struct api_state *state, const struct api_request *request
 	json_object_set_new(object, "links", links);
 	json_object_set_new(object, "hubs", hubs.array);
 	api_snapshot_fini(&snapshot);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static int number_argument(const struct api_request *request, const char *key, uint64_t fallback,
@@ -498,7 +500,7 @@ static void get_log(struct api_state *state, const struct api_request *request,
 	}
 	if (max < newest + 1 - seq && after == 0)
 		seq = newest + 1 - max; /* without a place to continue from: the newest */
-	object = object_new();
+	object = api_object_new();
 	lines = json_array();
 	for (; seq && seq <= newest && json_array_size(lines) < max; seq++)
 		if (log_ring_get(state->ring, seq, &line))
@@ -506,37 +508,37 @@ static void get_log(struct api_state *state, const struct api_request *request,
 	json_object_set_new(object, "lines", lines);
 	api_set_number(object, "next_after", seq ? seq - 1 : 0);
 	api_set_number(object, "missed", missed);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void get_qos(struct api_state *state, const struct api_request *request,
 		    struct api_reply *ret)
 {
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	api_fill_qos(state, object);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void get_filter(struct api_state *state, const struct api_request *request,
 		       struct api_reply *ret)
 {
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	api_fill_filter(state, object);
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void get_config(struct api_state *state, const struct api_request *request,
 		       struct api_reply *ret)
 {
-	json_t *object = object_new();
+	json_t *object = api_object_new();
 
 	json_object_set_new(object, "config",
 			    state->context.config
 				    ? api_json_config(state->context.config, log_get_level())
 				    : json_null());
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void post_reload(struct api_state *state, const struct api_request *request,
@@ -556,9 +558,9 @@ static void post_reload(struct api_state *state, const struct api_request *reque
 				"%s", error[0] ? error : "the configuration was refused");
 		return;
 	}
-	object = object_new();
+	object = api_object_new();
 	json_object_set_new(object, "reloaded", json_true());
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static void post_log_level(struct api_state *state, const struct api_request *request,
@@ -580,9 +582,9 @@ static void post_log_level(struct api_state *state, const struct api_request *re
 	}
 	log_set_level(level);
 	log_info(LOG_INFO_CLASS, "event=log-level level=%s", log_level_name(level));
-	object = object_new();
+	object = api_object_new();
 	api_set_text(object, "level", log_level_name(level));
-	reply_ok(ret, object);
+	api_reply_ok(ret, object);
 }
 
 static const struct resource {
@@ -591,13 +593,28 @@ static const struct resource {
 	void (*answer)(struct api_state *state, const struct api_request *request,
 		       struct api_reply *ret);
 } resources[] = {
-	{"/v1/version", false, get_version},   {"/v1/status", false, get_status},
-	{"/v1/hubs", false, get_hubs},	       {"/v1/links", false, get_links},
-	{"/v1/routes", false, get_routes},     {"/v1/path", false, get_path},
-	{"/v1/sessions", false, get_sessions}, {"/v1/stats", false, get_stats},
-	{"/v1/log", false, get_log},	       {"/v1/config", false, get_config},
-	{"/v1/qos", false, get_qos},	       {"/v1/filter", false, get_filter},
-	{"/v1/reload", true, post_reload},     {"/v1/log-level", true, post_log_level},
+	{"/v1/version", false, get_version},
+	{"/v1/status", false, get_status},
+	{"/v1/hubs", false, get_hubs},
+	{"/v1/links", false, get_links},
+	{"/v1/routes", false, get_routes},
+	{"/v1/path", false, get_path},
+	{"/v1/sessions", false, get_sessions},
+	{"/v1/stats", false, get_stats},
+	{"/v1/log", false, get_log},
+	{"/v1/config", false, get_config},
+	{"/v1/qos", false, get_qos},
+	{"/v1/filter", false, get_filter},
+	{"/v1/services", false, get_services},
+	{"/v1/service-history", false, get_service_history},
+	{"/v1/requests", false, get_requests},
+	{"/v1/leases", false, get_leases},
+	{"/v1/resolve", true, post_resolve},
+	{"/v1/release", true, post_release},
+	{"/v1/service-add", true, post_service_add},
+	{"/v1/service-remove", true, post_service_remove},
+	{"/v1/reload", true, post_reload},
+	{"/v1/log-level", true, post_log_level},
 };
 
 static const struct resource *resource_find(const char *path)

@@ -78,6 +78,10 @@ struct api_state {
  */
 void api_answer(struct api_state *state, const struct api_request *request, struct api_reply *ret);
 
+/** api_object_new() - {"api": 1}, to be filled. */
+json_t *api_object_new(void);
+/** api_reply_ok() - Fill @ret with @object (consumed). */
+void api_reply_ok(struct api_reply *ret, json_t *object);
 /* resource_policy.c */
 /** api_fill_qos() - Members of /v1/qos; api_fill_filter() - of /v1/filter. */
 void api_fill_qos(struct api_state *state, json_t *object);

@@ -303,6 +303,18 @@ static void check_pool(struct check *check)
 	check->config->ipv4_pool_prefix_len = (uint8_t)prefix_len;
 }
 
+/* Beside the identity unless said otherwise. */
+static void check_services(struct check *check)
+{
+	char beside[2 * CONFIG_TEXT_MAX];
+
+	if (!check->config->state_dir)
+		return; /* refused already */
+	snprintf(beside, sizeof(beside), "%s/services", check->config->state_dir);
+	check_path(check, "services.directory", check->file->services.directory, beside,
+		   sizeof(beside), &check->config->services_dir);
+}
+
 static void check_log(struct check *check)
 {
 	static const char *const names[] = {
@@ -353,6 +365,7 @@ int config_check(const struct config_file *file, const struct config_lines *line
 		   &ret->state_dir);
 	check_path(&check, "socket", file->socket, "/run/hubmesh/meshd.sock", socket_max,
 		   &ret->socket_path);
+	check_services(&check);
 	check_user(&check);
 	check_interface(&check);
 	ret->n_include = check_patterns(&check, "include", file->underlay.include,

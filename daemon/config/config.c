@@ -150,6 +150,7 @@ void config_fini(struct config *config)
 	free(config->name);
 	free(config->state_dir);
 	free(config->socket_path);
+	free(config->services_dir);
 	free(config->ifname);
 	free(config->user);
 	free(config->policy);

@@ -25,6 +25,7 @@
  * @name: hub name for people
  * @state_dir: absolute path
  * @socket_path: of the local API, absolute
+ * @services_dir: definitions of services, absolute
  * @ifname: mesh interface
  * @user: account to run as, NULL = stay
  * @include: patterns of underlay interfaces; none = every Ethernet one
@@ -51,7 +52,7 @@
  * @policy: who may send what, what goes first; never NULL once loaded
  */
 struct config {
-	char *mesh, *name, *state_dir, *socket_path, *ifname, *user;
+	char *mesh, *name, *state_dir, *socket_path, *services_dir, *ifname, *user;
 	char *include[CONFIG_INTERFACES_MAX], *exclude[CONFIG_INTERFACES_MAX];
 	size_t n_include, n_exclude;
 	struct endpoint seeds[CONFIG_SEEDS_MAX];

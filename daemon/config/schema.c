@@ -11,6 +11,7 @@
 #include "daemon/config/config.h"
 
 typedef struct config_file config_file;
+typedef __typeof__(((config_file *)0)->services) config_services;
 typedef __typeof__(((config_file *)0)->interface) config_interface;
 typedef __typeof__(((config_file *)0)->underlay) config_underlay;
 typedef __typeof__(((config_file *)0)->ports) config_ports;
@@ -30,6 +31,11 @@ typedef __typeof__(((config_file *)0)->log) config_log;
 
 static const cyaml_schema_value_t list_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CONFIG_TEXT_MAX),
+};
+
+static const cyaml_schema_field_t services_fields[] = {
+	TEXT(config_services, directory),
+	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t interface_fields[] = {
@@ -91,6 +97,7 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT(config_file, state),
 	TEXT(config_file, socket),
 	TEXT(config_file, user),
+	SECTION(services),
 	SECTION(interface),
 	SECTION(underlay),
 	SECTION(ports),

@@ -17,6 +17,7 @@
  * @state: path
  * @socket: path
  * @user: account
+ * @services: section
  * @interface: section
  * @underlay: section
  * @ports: section
@@ -36,6 +37,9 @@
  */
 struct config_file {
 	char *mesh, *name, *state, *socket, *user;
+	struct {
+		char *directory;
+	} services;
 	struct {
 		char *name;
 		int64_t *mtu;

@@ -53,6 +53,9 @@ void effects_clear(struct effects *fx)
 		case EFFECT_ROUTES:
 			free(effect->routes.routes);
 			break;
+		case EFFECT_BLOB_KEEP:
+			free(effect->blob.bytes);
+			break;
 		case EFFECT_POLICY:
 			free(effect->policy.tables);
 			break;

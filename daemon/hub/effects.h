@@ -17,6 +17,7 @@
 
 #include "daemon/lib/endpoint.h"
 #include "daemon/lib/hub_id.h"
+#include "daemon/lib/sha256.h"
 #include "daemon/policy/policy.h"
 
 #define EFFECTS_MAX 65536 /* per event; more is a bug, asserted */
@@ -39,6 +40,8 @@ enum effect_kind {
 	EFFECT_GUARD, /* what the kernel checks of a hub's frames */
 	EFFECT_POLICY, /* replace rule set, classification and queues */
 	EFFECT_PERSIST, /* remember a number across restarts */
+	EFFECT_BLOB_KEEP, /* cache a manifest or catalogue on disk, by its digest */
+	EFFECT_BLOB_FORGET, /* remove it there */
 	EFFECT_LOG, /* something a person should read */
 };
 
@@ -152,6 +155,10 @@ struct effect_route {
  * @persist: a number to remember
  * @persist.key: which one
  * @persist.value: it
+ * @blob: BLOB_KEEP and BLOB_FORGET
+ * @blob.digest: SHA-256 of the bytes
+ * @blob.bytes: owned, KEEP only
+ * @blob.len: their number
  * @log: a line to write
  * @log.class: whose fault it is
  * @log.text: key=value pairs, owned
@@ -233,6 +240,11 @@ struct effect {
 			enum persist_key key;
 			uint64_t value;
 		} persist;
+		struct {
+			uint8_t digest[SHA256_LEN];
+			uint8_t *bytes;
+			size_t len;
+		} blob;
 		struct {
 			enum log_class class;
 			char *text;

@@ -124,6 +124,8 @@ static void originate(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	record->ipv4 = hub->ipv4;
 	record->cert = hub->cert;
 	record->cert_len = hub->settings.cert_der_len;
+	record->has_catalogue = hub->has_catalogue;
+	memcpy(record->catalogue, hub->catalogue, SHA256_LEN);
 	collect_links(hub, now_ns, record);
 	hub->is_record_due = false;
 	hub->originated_ns = now_ns;
@@ -255,6 +257,7 @@ int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len
 	hub->counters.records_accepted++;
 	flood(hub, now_ns, entry, session ? &session->peer : NULL, fx);
 	on_record_stored(hub, now_ns, entry, identity.zones, links_changed, fx);
+	services_on_record(hub, now_ns, entry, from, fx);
 	return 0;
 }
 
@@ -542,6 +545,8 @@ void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		originate(hub, now_ns, fx);
 	if (now_ns >= routes_due_at(hub))
 		routes_update(hub, now_ns, fx);
+	services_settle(hub, now_ns, fx);
+	brokering_settle(hub, now_ns, fx);
 }
 
 static void compare_with_someone(struct hub *hub, uint64_t now_ns, struct effects *fx)
@@ -559,13 +564,15 @@ static void compare_with_someone(struct hub *hub, uint64_t now_ns, struct effect
 	}
 }
 
-static void forget_hub(struct hub *hub, const struct hub_id *id, struct effects *fx)
+static void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id,
+		       struct effects *fx)
 {
 	struct peer *peer = peer_find(hub, id);
 	struct effect *effect;
 	char text[HUB_ID_STRLEN];
 
 	effects_log(fx, LOG_CLASS_INFO, "event=hub-forgotten hub=%s", hub_id_format(id, text));
+	services_on_hub_forgotten(hub, now_ns, id);
 	if (!peer)
 		return;
 	if (path_session_of(hub, id)) { /* it stays, but its claim is gone with its record */
@@ -611,7 +618,7 @@ void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		return;
 	mark_reachable(hub, &hub->routes, now_ns);
 	while (lsdb_age(&hub->lsdb, now_ns, &hub->settings.id, &forgotten))
-		forget_hub(hub, &forgotten, fx);
+		forget_hub(hub, now_ns, &forgotten, fx);
 	if (hub->lsdb.n < had)
 		peers_sweep(hub);
 }

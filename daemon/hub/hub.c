@@ -66,6 +66,8 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->prng.state = settings->seed;
 	hub->neighbours = neighbours_new(hub->mesh_tag, &settings->id);
 	neighbours_set_lifetime(hub->neighbours, settings->beacon_interval_max_ms * NSEC_PER_MSEC);
+	hub->registry = registry_new();
+	hub->broker = broker_new(&settings->id, settings->seed);
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
@@ -89,6 +91,8 @@ void hub_free(struct hub *hub)
 	lsdb_fini(&hub->lsdb);
 	routes_fini(&hub->routes);
 	neighbours_free(hub->neighbours);
+	broker_free(hub->broker);
+	registry_free(hub->registry);
 	trust_free(hub->trust);
 	secret_free(hub->private_key);
 	free(hub->cert);
@@ -292,8 +296,7 @@ void session_end(struct hub *hub, uint64_t now_ns, struct session *session, cons
 
 /* ---- beacons ------------------------------------------------------------ */
 
-/* Content changed: sign it anew. */
-static void beacon_renew(struct hub *hub, bool is_leaving, struct effects *fx)
+void beacon_renew(struct hub *hub, bool is_leaving, struct effects *fx)
 {
 	struct beacon beacon = {
 		.boot_epoch = hub->settings.boot_epoch,
@@ -306,6 +309,8 @@ static void beacon_renew(struct hub *hub, bool is_leaving, struct effects *fx)
 
 	memcpy(beacon.mesh_tag, hub->mesh_tag, BEACON_MESH_TAG_LEN);
 	memcpy(beacon.pubkey, hub->pubkey, HUB_PUBKEY_LEN);
+	if (hub->has_catalogue)
+		memcpy(beacon.digest, hub->catalogue, BEACON_DIGEST_LEN);
 	len = beacon_encode(&beacon, hub->private_key, hub->beacon, sizeof(hub->beacon));
 	hub->beacon_len = len > 0 ? len : 0;
 	if (len < 0)
@@ -529,6 +534,8 @@ uint64_t hub_next_deadline(const struct hub *hub)
 		at = earlier(at, session_deadline(hub->sessions.list[i], idle_ns(hub)));
 	at = earlier(at, keys_deadline(hub));
 	at = earlier(at, paths_deadline(hub));
+	at = earlier(at, services_deadline(hub));
+	at = earlier(at, brokering_deadline(hub));
 	return earlier(at, topology_deadline(hub));
 }
 
@@ -856,6 +863,12 @@ static int dispatch(struct hub *hub, uint64_t now_ns, struct session *session, u
 		return on_record(hub, now_ns, body, len, session->id, fx);
 	case CONTROL_DIGEST:
 		return on_digest(hub, now_ns, session, body, len, fx);
+	case CONTROL_PULL:
+		return on_pull(hub, now_ns, session, body, len, fx);
+	case CONTROL_BLOB:
+		return on_blob(hub, now_ns, session, body, len, fx);
+	case CONTROL_BROKER:
+		return on_broker(hub, now_ns, session, body, len, fx);
 	case CONTROL_BYE:
 		if (session->kind == SESSION_MESH)
 			session_end(hub, now_ns, session, "peer said goodbye", fx);

@@ -11,7 +11,9 @@
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
 
+#include "daemon/broker/broker.h"
 #include "daemon/hub/effects.h"
+#include "daemon/registry/registry.h"
 
 struct hub;
 
@@ -212,6 +214,58 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 /** hub_on_stop() - Say goodbye: neighbours learn at once. */
 void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
 
+/**
+ * hub_on_service_set() - A service of ours is there, or promises something else.
+ * @hub: provider
+ * @now_ns: monotonic
+ * @manifest: by name and version; its hub is filled in
+ * @fx: appended to
+ *
+ * May come before hub_on_start().
+ *
+ * Return: 0; -EINVAL against the schema; -EMSGSIZE too large to sign; -ENOSPC
+ * CATALOGUE_ENTRIES_MAX services.
+ */
+int hub_on_service_set(struct hub *hub, uint64_t now_ns, const struct manifest *manifest,
+		       struct effects *fx);
+/** hub_on_service_removed() - A service of ours is not offered any more. */
+void hub_on_service_removed(struct hub *hub, uint64_t now_ns, const char *name,
+			    const char *version_text, struct effects *fx);
+/** hub_on_service_state() - Its health check says otherwise than before, or it drains. */
+void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
+			  const char *version_text, enum service_state state, struct effects *fx);
+/** hub_on_service_cached() - Bytes of BLOB_KEEP from an earlier run; before hub_on_start(). */
+void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len);
+/**
+ * hub_on_service_result() - A request to a provider ended.
+ * @hub: whose user it was
+ * @now_ns: monotonic
+ * @provider: who served it
+ * @digest: manifest it was served under; one not in the registry any more is ignored
+ * @is_error: it failed
+ * @latency_us: how long it took
+ */
+void hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id *provider,
+			   const uint8_t digest[SHA256_LEN], bool is_error, uint64_t latency_us);
+
+/**
+ * hub_on_service_resolve() - A user needs a service.
+ * @hub: whose user
+ * @now_ns: monotonic
+ * @query: copied
+ * @fx: appended to
+ *
+ * What comes of it is read with broker_find(hub_get_broker()).  The request is
+ * kept until hub_on_service_released(); one without query.keep ends by itself.
+ *
+ * Return: the request; 0 no valid query, too many requests, or not running.
+ */
+uint64_t hub_on_service_resolve(struct hub *hub, uint64_t now_ns, const struct broker_query *query,
+				struct effects *fx);
+/** hub_on_service_released() - The user of a request is done. */
+void hub_on_service_released(struct hub *hub, uint64_t now_ns, uint64_t request,
+			     struct effects *fx);
+
 /* Read side: for the local API and the simulator's checks. Walks are in a
  * stable order (by id or index). Strings and pointers are borrowed until the
  * next event. */
@@ -292,6 +346,11 @@ struct hub_view_session {
  * @rekeys: link and seal keys that took over from another
  * @id_conflicts: records refused because their id is bound to another key
  * @address_conflicts: records of others that claimed our IPv4 address
+ * @pulls_limited: manifests a neighbour pulled too fast and did not get
+ * @broker_forwarded: messages between other hubs, passed on
+ * @broker_unroutable: without a way to the receiver, or out of hops
+ * @broker_refused: to us, and not from whom they say, of another life, or seen before
+ * @broker_limited: over the rate of a session
  */
 struct hub_counters {
 	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_other_version,
@@ -301,6 +360,7 @@ struct hub_counters {
 	uint64_t records_accepted, records_stale, records_bad_signature, records_refused,
 		records_limited;
 	uint64_t routes_computed, rekeys, id_conflicts, address_conflicts;
+	uint64_t pulls_limited, broker_forwarded, broker_unroutable, broker_refused, broker_limited;
 };
 
 typedef int (*hub_view_hub_fn)(const struct hub_view_hub *view, void *arg);
@@ -327,6 +387,10 @@ int hub_path(const struct hub *hub, const struct hub_id *to, struct hub_id *path
 const struct hub_counters *hub_counters(const struct hub *hub);
 const struct hub_settings *hub_get_settings(const struct hub *hub);
 uint64_t hub_route_generation(const struct hub *hub);
+/** hub_get_broker() - Requests and leases, to read. */
+const struct broker *hub_get_broker(const struct hub *hub);
+/** hub_get_registry() - Services of the mesh, to read. */
+const struct registry *hub_get_registry(const struct hub *hub);
 /** hub_find() - By id, name, ULA or IPv4 text. Return: 0; -ENOENT; -ENOTUNIQ (name). */
 int hub_find(const struct hub *hub, const char *text, struct hub_id *ret);
 

@@ -6,6 +6,8 @@
  *   adjacency.c  paths to neighbours: dialling, links up and down, grace
  *   negotiate.c  link and seal keys over sessions, rekey
  *   flood.c      link-state records in and out, routes, addresses
+ *   services.c   catalogues and manifests in and out
+ *   brokering.c  the broker's messages on their way
  *   guard.c      what the kernel lets hubs send
  *   view.c       the read side
  * All of them wire rooms together; none is called from outside.
@@ -16,7 +18,9 @@
 #include "daemon/address/mesh_address.h"
 #include "daemon/beacon/neighbour.h"
 #include "daemon/beacon/trickle.h"
+#include "daemon/broker/broker.h"
 #include "daemon/hub/hub.h"
+#include "daemon/registry/registry.h"
 #include "daemon/routing/route.h"
 #include "daemon/session/dialer.h"
 #include "daemon/session/keyring.h"
@@ -149,6 +153,20 @@ struct seed {
 	uint64_t session;
 };
 
+/**
+ * struct own_service - a service we provide
+ * @name: of the service
+ * @version_text: of the version; a service may have several at a time
+ * @digest: of its manifest
+ * @state: enum service_state
+ */
+struct own_service {
+	char name[MANIFEST_NAME_MAX + 1];
+	char version_text[SEMVER_TEXT_MAX + 1];
+	uint8_t digest[SHA256_LEN];
+	uint8_t state;
+};
+
 struct hub {
 	struct hub_settings settings;
 	uint8_t *cert; /* copy */
@@ -189,6 +207,15 @@ struct hub {
 	bool are_routes_due, have_links_changed;
 	uint32_t ipv4; /* ours, host order */
 	uint8_t ipv4_prefix_len; /* as last told with it */
+
+	struct registry *registry;
+	struct own_service own[CATALOGUE_ENTRIES_MAX];
+	size_t n_own;
+	bool has_catalogue;
+	uint8_t catalogue[SHA256_LEN]; /* of our own */
+
+	struct broker *broker;
+	uint64_t broker_seq, broker_changes;
 	struct policy *policy; /* copy */
 	char zones[ZONE_LIST_SIZE]; /* of our certificate */
 };
@@ -220,6 +247,9 @@ void peers_sweep(struct hub *hub);
 /** peer_set_epoch() - It speaks of a life; another one than before lost all keys. */
 void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_t boot_epoch,
 		    uint64_t except_session, struct effects *fx);
+
+/** beacon_renew() - Content changed: sign it anew. */
+void beacon_renew(struct hub *hub, bool is_leaving, struct effects *fx);
 
 /* adjacency.c */
 struct path *path_by_link(const struct hub *hub, uint32_t link);
@@ -305,6 +335,28 @@ void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t topology_deadline(const struct hub *hub);
 void ipv4_choose(struct hub *hub, struct effects *fx);
+
+/* services.c */
+/** services_on_record() - A record was stored; @from: session it came on, 0 none. */
+void services_on_record(struct hub *hub, uint64_t now_ns, const struct lsdb_entry *entry,
+			uint64_t from, struct effects *fx);
+void services_on_hub_forgotten(struct hub *hub, uint64_t now_ns, const struct hub_id *id);
+int on_pull(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+	    size_t len, struct effects *fx);
+int on_blob(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *bytes,
+	    size_t len, struct effects *fx);
+/** services_settle() - End of every event: pull what is missing and due. */
+void services_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t services_deadline(const struct hub *hub);
+
+/* brokering.c */
+int on_broker(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+	      size_t len, struct effects *fx);
+/** brokering_settle() - End of every event: timers, and providers that changed. */
+void brokering_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t brokering_deadline(const struct hub *hub);
+/** hub_pubkey() - Return: false when no valid record of the hub is known. */
+bool hub_pubkey(struct hub *hub, const struct hub_id *id, uint8_t ret[HUB_PUBKEY_LEN]);
 
 /** hub_ciphers() - Mask of what we support: 1 << enum hubmesh_cipher. */
 uint32_t hub_ciphers(void);

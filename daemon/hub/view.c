@@ -148,6 +148,16 @@ const struct hub_counters *hub_counters(const struct hub *hub)
 	return &hub->counters;
 }
 
+const struct broker *hub_get_broker(const struct hub *hub)
+{
+	return hub->broker;
+}
+
+const struct registry *hub_get_registry(const struct hub *hub)
+{
+	return hub->registry;
+}
+
 const struct hub_settings *hub_get_settings(const struct hub *hub)
 {
 	return &hub->settings;

@@ -49,6 +49,8 @@ enum session_kind { SESSION_PATH, SESSION_SEED, SESSION_MESH };
  * @digest_from: an unfinished DIGEST continues after this hub
  * @has_digest_from: there is one
  * @digest_sent_ns: when we last sent ours, 0 never
+ * @blobs_full_at: rate limit of blobs the peer pulls
+ * @broker_full_at: rate limit of broker messages it hands us
  */
 struct session {
 	uint64_t id;
@@ -67,6 +69,7 @@ struct session {
 	struct hub_id digest_from;
 	bool has_digest_from;
 	uint64_t digest_sent_ns;
+	uint64_t blobs_full_at, broker_full_at;
 };
 
 /**
@@ -93,8 +96,8 @@ void sessions_remove(struct sessions *table, struct session *session);
  * @key_owner_link: KEY_OWNER_LINK, which this room cannot see
  * @key: decoded body of a KEY message, NULL for the others
  *
- * HELLO first and once; everything else after it; links' keys and records
- * not over the mesh.
+ * HELLO first and once; everything else after it; links' keys, records and
+ * what they name not over the mesh.
  *
  * Return: false when it is out of place.
  */

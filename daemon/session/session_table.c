@@ -75,7 +75,8 @@ bool session_allows(const struct session *session, uint8_t message, uint8_t key_
 		return false;
 	if (session->kind != SESSION_MESH)
 		return true;
-	if (message == CONTROL_RECORD || message == CONTROL_DIGEST)
+	if (message == CONTROL_RECORD || message == CONTROL_DIGEST || message == CONTROL_PULL ||
+	    message == CONTROL_BLOB)
 		return false;
 	return !key || key->owner != key_owner_link;
 }

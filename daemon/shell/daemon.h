@@ -15,6 +15,7 @@
 #include "daemon/config/config.h"
 #include "daemon/datapath/datapath.h"
 #include "daemon/hub/hub.h"
+#include "daemon/services/services.h"
 #include "daemon/store/store.h"
 #include "daemon/transport/transport.h"
 #include "daemon/trust/trust.h"
@@ -37,6 +38,7 @@
  * @datapath: NULL without the kernel module
  * @underlay: beacons and interfaces
  * @transport: sessions
+ * @services: what this hub provides
  * @api: local socket
  * @fx: effects waiting to be carried out
  * @running: effects being carried out
@@ -65,6 +67,7 @@ struct daemon {
 	struct datapath *datapath;
 	struct underlay *underlay;
 	struct transport *transport;
+	struct services *services;
 	struct api *api;
 	struct effects fx, running;
 	bool is_running, is_stopping;
@@ -91,6 +94,17 @@ void daemon_close_events(struct daemon *d);
 /* effects.c */
 /** daemon_run_effects() - Carry out @d->fx until empty, set the deadline timer. */
 void daemon_run_effects(struct daemon *d);
+
+/* services.c */
+struct services_events daemon_services_events(struct daemon *d);
+/** daemon_resolve() - A local user needs a service. Return: the request; 0 refused. */
+uint64_t daemon_resolve(void *arg, const struct broker_query *query);
+/** daemon_release() - The user of a request is done. */
+void daemon_release(void *arg, uint64_t request);
+/** daemon_read_cache() - Manifests of an earlier run, to the hub. */
+void daemon_read_cache(struct daemon *d);
+/** daemon_run_blob() - BLOB_KEEP and BLOB_FORGET. */
+void daemon_run_blob(struct daemon *d, const struct effect *effect);
 
 /* settings.c */
 /** daemon_unix_time() - Seconds since 1970; 0 when the clock was evidently never set. */

@@ -235,6 +235,10 @@ static void run_effect(struct daemon *d, size_t at)
 	case EFFECT_PERSIST:
 		persist(d, effect);
 		break;
+	case EFFECT_BLOB_KEEP:
+	case EFFECT_BLOB_FORGET:
+		daemon_run_blob(d, effect);
+		break;
 	case EFFECT_LOG:
 		write_log(effect);
 		break;

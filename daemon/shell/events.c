@@ -242,6 +242,8 @@ void daemon_start_events(struct daemon *d)
 		uv_timer_start(&d->watchdog, on_watchdog, 0, watchdog_us / 2000);
 	uv_timer_start(&d->clock, on_clock, DAEMON_CLOCK_MS, DAEMON_CLOCK_MS);
 	hub_on_clock(d->hub, daemon_now_ns(d), daemon_unix_time());
+	daemon_read_cache(d);
+	services_start(d->services);
 	hub_on_start(d->hub, daemon_now_ns(d), &d->fx);
 	daemon_run_effects(d);
 }

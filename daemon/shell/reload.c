@@ -30,6 +30,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "socket";
 	if (!is_same_text(old->user, new->user))
 		return "user";
+	if (!is_same_text(old->services_dir, new->services_dir))
+		return "services.directory";
 	if (!is_same_text(old->ifname, new->ifname))
 		return "interface.name";
 	if (old->is_udp_only != new->is_udp_only)

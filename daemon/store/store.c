@@ -5,6 +5,7 @@
  *   <state>/               ours or root's, not writable by others; made 0700
  *     lock                 flock()ed by the running meshd, holds its pid
  *     identity/            read once at start, see identity.c
+ *     manifests/           0700; other hubs' manifests by digest, see blobs.c
  *     numbers/             0700; boot-epoch, lsr-seq, ipv4: decimal and newline
  *
  * A number is replaced by writing a temporary file, fsync, rename, fsync of
@@ -170,13 +171,15 @@ int store_open(const char *dir, struct store **ret, const char **error_text)
 	struct store *store = xnew(struct store);
 	int error;
 
-	store->dir_fd = store->lock_fd = store->numbers_fd = -1;
+	store->dir_fd = store->lock_fd = store->numbers_fd = store->blobs_fd = -1;
 	store->dir = xstrdup(dir);
 	error = open_directory(dir, &store->dir_fd, error_text);
 	if (!error)
 		error = take_lock(dir, store->dir_fd, &store->lock_fd, error_text);
 	if (!error)
 		error = open_numbers(dir, store->dir_fd, &store->numbers_fd, error_text);
+	if (!error && store_open_blobs(store))
+		error = store_fail(error_text, -EIO, "%s/manifests cannot be made or opened", dir);
 	if (error) {
 		store_close(store);
 		return error;
@@ -192,6 +195,8 @@ void store_close(struct store *store)
 		return;
 	if (store->numbers_fd >= 0)
 		close(store->numbers_fd);
+	if (store->blobs_fd >= 0)
+		close(store->blobs_fd);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd); /* and with it the flock */
 	if (store->dir_fd >= 0)
@@ -273,5 +278,7 @@ int store_give(struct store *store, uid_t uid, gid_t gid)
 			    0 &&
 		    errno != ENOENT)
 			return -errno;
-	return fchown(store->numbers_fd, uid, gid) < 0 ? -errno : 0;
+	if (fchown(store->numbers_fd, uid, gid) < 0 || fchown(store->blobs_fd, uid, gid) < 0)
+		return -errno;
+	return 0;
 }

@@ -18,6 +18,8 @@
 #define STORE_FILE_MAX 65536 /* bytes of a certificate file */
 #define STORE_KEY_MAX 4095 /* bytes of the key file: one locked page with its NUL */
 #define STORE_ROOTS_MAX 8
+#define STORE_BLOB_MAX 4096 /* MANIFEST_MAX, CATALOGUE_MAX */
+#define STORE_BLOBS_MAX 8192 /* files looked at, as REGISTRY_BLOBS_MAX */
 
 struct store;
 
@@ -90,6 +92,15 @@ int store_get(struct store *store, enum persist_key key, uint64_t fallback, uint
  * Return: 0 or -errno; the old number stays in force on failure.
  */
 int store_put(struct store *store, enum persist_key key, uint64_t value);
+
+/** store_put_blob() - Cache bytes by their digest, not synced. Return: 0 or -errno. */
+int store_put_blob(struct store *store, const uint8_t digest[SHA256_LEN], const uint8_t *bytes,
+		   size_t len);
+/** store_delete_blob() - No harm if it is not there. */
+void store_delete_blob(struct store *store, const uint8_t digest[SHA256_LEN]);
+typedef void (*store_blob_fn)(void *arg, const uint8_t *bytes, size_t len);
+/** store_read_blobs() - Call @fn with all of them; others' files are removed. Return: 0, -errno. */
+int store_read_blobs(struct store *store, store_blob_fn fn, void *arg);
 
 /**
  * store_give() - Hand the numbers to the account the daemon will run as.

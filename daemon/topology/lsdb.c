@@ -15,6 +15,7 @@ static void entry_drop_record(struct lsdb_entry *entry)
 	entry->bytes = NULL;
 	entry->len = 0;
 	entry->ipv4 = 0;
+	entry->has_catalogue = false;
 }
 
 static void entry_drop_held(struct lsdb_entry *entry)
@@ -178,6 +179,8 @@ struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct recor
 	entry->seq = record->seq;
 	memcpy(entry->name, record->name, sizeof(entry->name));
 	entry->ipv4 = record->ipv4;
+	entry->has_catalogue = record->has_catalogue;
+	memcpy(entry->catalogue, record->catalogue, sizeof(entry->catalogue));
 	entry->n_links = record->n_links;
 	entry->links = xmemdup(record->links, record->n_links * sizeof(*record->links));
 	entry->bytes = xmemdup(bytes, len);

@@ -33,6 +33,8 @@
  * @seq: of the record
  * @name: for people
  * @ipv4: claimed, host order
+ * @has_catalogue: @catalogue is set
+ * @catalogue: SHA-256 of its catalogue of services
  * @n_links: entries of @links
  * @links: owned, sorted by peer
  * @bytes: the signed record, owned; NULL: a tombstone
@@ -51,6 +53,8 @@ struct lsdb_entry {
 	uint64_t boot_epoch, seq;
 	char name[RECORD_NAME_MAX + 1];
 	uint32_t ipv4;
+	bool has_catalogue;
+	uint8_t catalogue[SHA256_LEN];
 	size_t n_links;
 	struct record_link *links;
 	uint8_t *bytes;

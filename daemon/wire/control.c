@@ -42,16 +42,28 @@ enum digest_key {
 	DIGEST_ALL = 0x02,
 };
 
+enum pull_key {
+	PULL_DIGESTS = 1,
+	PULL_ALL = 0x02,
+};
+
 enum {
 	ENTRY_ELEMENTS = 3, /* hub, boot epoch, sequence */
 };
 
 /* Indexed by enum control_message. */
 static const char *const paths[] = {
-	[CONTROL_HELLO] = "/v1/hello",		 [CONTROL_KEY_OFFER] = "/v1/key-offer",
-	[CONTROL_KEY_ACCEPT] = "/v1/key-accept", [CONTROL_KEY_CONFIRM] = "/v1/key-confirm",
-	[CONTROL_KEY_REFUSE] = "/v1/key-refuse", [CONTROL_RECORD] = "/v1/record",
-	[CONTROL_DIGEST] = "/v1/digest",	 [CONTROL_BYE] = "/v1/bye",
+	[CONTROL_HELLO] = "/v1/hello",
+	[CONTROL_KEY_OFFER] = "/v1/key-offer",
+	[CONTROL_KEY_ACCEPT] = "/v1/key-accept",
+	[CONTROL_KEY_CONFIRM] = "/v1/key-confirm",
+	[CONTROL_KEY_REFUSE] = "/v1/key-refuse",
+	[CONTROL_RECORD] = "/v1/record",
+	[CONTROL_DIGEST] = "/v1/digest",
+	[CONTROL_BYE] = "/v1/bye",
+	[CONTROL_PULL] = "/v1/pull",
+	[CONTROL_BLOB] = "/v1/blob",
+	[CONTROL_BROKER] = "/v1/broker",
 };
 
 _Static_assert(ARRAY_SIZE(paths) == __CONTROL_END, "every message has a path");
@@ -272,4 +284,39 @@ int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_
 	if (r < 0)
 		return r;
 	return walk_digest(buf, len, ret, max);
+}
+
+int control_encode_pull(const uint8_t (*digests)[SHA256_LEN], size_t n, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(n > 0 && n <= CONTROL_PULLS_MAX);
+	dcbor_write_map(&w, 1);
+	dcbor_write_uint(&w, PULL_DIGESTS);
+	dcbor_write_array(&w, n);
+	for (size_t i = 0; i < n; i++)
+		dcbor_write_bytes(&w, digests[i], SHA256_LEN);
+	return dcbor_writer_end(&w);
+}
+
+int control_decode_pull(const uint8_t *buf, size_t len, uint8_t (*ret)[SHA256_LEN])
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	uint8_t digests[CONTROL_PULLS_MAX][SHA256_LEN];
+	size_t n = 0;
+
+	while (dcbor_next_key(&r, &map)) {
+		if (map.key != PULL_DIGESTS) {
+			dcbor_unknown_key(&r, &map);
+			continue;
+		}
+		n = dcbor_read_array(&r, CONTROL_PULLS_MAX);
+		for (size_t i = 0; i < n && !r.failed; i++)
+			dcbor_read_exactly(&r, digests[i], SHA256_LEN);
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != PULL_ALL || n == 0)
+		return -EBADMSG;
+	memcpy(ret, digests, n * SHA256_LEN);
+	return (int)n;
 }

@@ -14,11 +14,13 @@
 
 #include "daemon/lib/endpoint.h"
 #include "daemon/lib/hub_id.h"
+#include "daemon/lib/sha256.h"
 
 #define CONTROL_BODY_MAX 65536 /* bytes; larger requests get 413 */
 #define CONTROL_NAME_MAX 63
 #define CONTROL_DIGESTS_MAX 1024 /* LSDB entries in one DIGEST message */
 #define CONTROL_RECORD_MAX 16384 /* one signed link-state record */
+#define CONTROL_PULLS_MAX 16 /* digests in one PULL message */
 #define CONTROL_KEY_OWNER_MAX 1 /* of enum key_owner in hub/effects.h; a test compares */
 
 enum control_message {
@@ -30,6 +32,9 @@ enum control_message {
 	CONTROL_RECORD, /* POST /v1/record: one signed link-state record */
 	CONTROL_DIGEST, /* POST /v1/digest: what my database holds */
 	CONTROL_BYE, /* POST /v1/bye: I am leaving */
+	CONTROL_PULL, /* POST /v1/pull: send me the bytes with these digests */
+	CONTROL_BLOB, /* POST /v1/blob: a manifest or catalogue, as its owner wrote it */
+	CONTROL_BROKER, /* POST /v1/broker: a signed broker message on its way to a hub */
 	__CONTROL_END,
 };
 
@@ -102,5 +107,9 @@ int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_
 /* Return: number of entries, at most @max, in rising order of hub id; -EBADMSG. */
 int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_entry *ret,
 			  size_t max);
+/* @n digests, 1 to CONTROL_PULLS_MAX. */
+int control_encode_pull(const uint8_t (*digests)[SHA256_LEN], size_t n, uint8_t *buf, size_t size);
+/* Return: number of digests; -EBADMSG. */
+int control_decode_pull(const uint8_t *buf, size_t len, uint8_t (*ret)[SHA256_LEN]);
 
 #endif

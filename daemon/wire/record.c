@@ -28,6 +28,7 @@ enum record_key {
 	RECORD_CERT = 6,
 	RECORD_LINKS = 7,
 	RECORD_ALL = 0xfe, /* bits of the above */
+	RECORD_CATALOGUE = 32, /* may be missing, and unknown to older hubs */
 };
 
 enum {
@@ -56,7 +57,7 @@ static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 {
 	struct dcbor_writer w = dcbor_writer_init(buf, size);
 
-	dcbor_write_map(&w, 7);
+	dcbor_write_map(&w, 7 + record->has_catalogue);
 	dcbor_write_uint(&w, RECORD_HUB);
 	dcbor_write_bytes(&w, record->hub.b, HUB_ID_LEN);
 	dcbor_write_uint(&w, RECORD_BOOT_EPOCH);
@@ -76,6 +77,10 @@ static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 		dcbor_write_bytes(&w, record->links[i].peer.b, HUB_ID_LEN);
 		dcbor_write_uint(&w, record->links[i].cost_us);
 		dcbor_write_uint(&w, record->links[i].frame_max);
+	}
+	if (record->has_catalogue) {
+		dcbor_write_uint(&w, RECORD_CATALOGUE);
+		dcbor_write_bytes(&w, record->catalogue, SHA256_LEN);
 	}
 	return dcbor_writer_end(&w);
 }
@@ -182,6 +187,10 @@ int record_decode(const uint8_t *buf, size_t len, struct record *ret)
 			break;
 		case RECORD_LINKS:
 			read_links(&r, &record);
+			break;
+		case RECORD_CATALOGUE:
+			dcbor_read_exactly(&r, record.catalogue, SHA256_LEN);
+			record.has_catalogue = true;
 			break;
 		default:
 			dcbor_unknown_key(&r, &map);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "daemon/lib/hub_id.h"
+#include "daemon/lib/sha256.h"
 
 #define RECORD_LINKS_MAX 128
 #define RECORD_NAME_MAX 63
@@ -40,6 +41,8 @@ struct record_link {
  * @ipv4: claimed mesh address, host order, 0 = none
  * @cert: certificate, DER, points into the decoded buffer
  * @cert_len: its length
+ * @has_catalogue: @catalogue is set
+ * @catalogue: SHA-256 of the hub's catalogue of services
  * @n_links: entries of @links
  * @links: neighbours that are up, sorted by peer, one entry each
  */
@@ -50,6 +53,8 @@ struct record {
 	uint32_t ipv4;
 	const uint8_t *cert;
 	size_t cert_len;
+	bool has_catalogue;
+	uint8_t catalogue[SHA256_LEN];
 	size_t n_links;
 	struct record_link links[RECORD_LINKS_MAX];
 };

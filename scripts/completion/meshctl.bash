@@ -23,6 +23,11 @@ _meshctl_hubs()
 	_meshctl_ask hubs | grep -o '"name":"[A-Za-z0-9._-]*"' | cut -d '"' -f 4
 }
 
+_meshctl_services()
+{
+	_meshctl_ask service | grep -o '"name":"[a-z0-9-]*"' | cut -d '"' -f 4 | sort -u
+}
+
 _meshctl_links()
 {
 	_meshctl_ask links | grep -o '"link":[0-9]*' | cut -d : -f 2
@@ -30,7 +35,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload ca version help "
+	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload service resolve ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
@@ -60,6 +65,9 @@ _meshctl()
 		top:) words="-d --delay -n --count" ;;
 		log:) words="-f --follow -n --lines" ;;
 		log-level:) words="error warning info debug" ;;
+		service:) words="list add remove show history" ;;
+		service:remove | service:show | service:history) words=$(_meshctl_services) ;;
+		resolve:) words="$(_meshctl_services) -e --explain -r --range --interface --zone --capability --credential --max-latency --max-price --slots --shared" ;;
 		ca:) words="init issue show --help" ;;
 		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --help" ;;
 		help:) words=$commands ;;
@@ -67,6 +75,8 @@ _meshctl()
 		[[ $word == -* ]] && words+=" $globals"
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+	[[ $command:$operand == service:add && $word != -* ]] &&
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	[[ $command == ca && $word != -* && $before == --* ]] &&
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	return 0

@@ -50,11 +50,25 @@ static void try_digest(const uint8_t *data, size_t size)
 	assert(control_decode_digest(buf, (size_t)len, entries, CONTROL_DIGESTS_MAX) == n);
 }
 
+static void try_pull(const uint8_t *data, size_t size)
+{
+	uint8_t digests[CONTROL_PULLS_MAX][SHA256_LEN], buf[1024];
+	int n = control_decode_pull(data, size, digests), len;
+
+	if (n < 0)
+		return;
+	len = control_encode_pull((const uint8_t(*)[SHA256_LEN])digests, (size_t)n, buf,
+				  sizeof(buf));
+	assert(len > 0 && (size_t)len <= size);
+	assert(control_decode_pull(buf, (size_t)len, digests) == n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_hello(data, size);
 	try_key(data, size);
 	try_digest(data, size);
+	try_pull(data, size);
 	control_from_path((const char *)data, size);
 	return 0;
 }

@@ -24,7 +24,7 @@ static void one(struct fixture *f, uint8_t kind, const uint8_t *bytes, size_t le
 		break;
 	case 1:
 	case 2:
-		hub_on_message(hub, f->now, session, kind / 6 % 10, bytes, len, &f->fx);
+		hub_on_message(hub, f->now, session, kind / 6 % 13, bytes, len, &f->fx);
 		break;
 	case 3:
 		fixture_pass(f, (kind / 6 + 1) * 200 * NSEC_PER_MSEC);

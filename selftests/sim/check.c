@@ -184,5 +184,5 @@ bool check_converged(struct sim *sim, char *why, size_t size)
 			return false;
 		}
 	}
-	return walks_arrive(sim, why, size);
+	return walks_arrive(sim, why, size) && services_converged(sim, why, size);
 }

@@ -18,6 +18,7 @@
 #define SEAL_LIMIT_NS (60 * NSEC_PER_SEC)
 #define CHECK_NS (250 * NSEC_PER_MSEC)
 #define SEAL_PAIRS_MAX 400
+#define LEASES_NS (100 * NSEC_PER_MSEC)
 #define BOOT_NS (6 * NSEC_PER_SEC)
 
 static void schedule_faults(struct sim *sim)
@@ -132,6 +133,18 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
 		break;
 	case SIM_CHECK:
 		break;
+	case SIM_REQUEST:
+		if (sim->nodes[event->node].is_alive && sim->nodes[event->node].life == event->a)
+			services_request(sim, &sim->nodes[event->node]);
+		break;
+	case SIM_LEASES:
+		services_check_leases(sim);
+		sim_schedule(sim, sim->now_ns + LEASES_NS, (struct sim_event){.kind = SIM_LEASES});
+		break;
+	case SIM_SERVICE:
+		if (!sim->heal_ns)
+			services_on_event(sim);
+		break;
 	default:
 		net_on_event(sim, event);
 	}
@@ -223,6 +236,10 @@ static bool run(struct sim *sim)
 			     (struct sim_event){.kind = SIM_NODE_START, .node = i});
 	sim_schedule(sim, 0, (struct sim_event){.kind = SIM_PROBE});
 	sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_TRAFFIC});
+	if (o->has_requests)
+		sim_schedule(sim, SIM_REQUEST_NS, (struct sim_event){.kind = SIM_LEASES});
+	if (o->has_churn)
+		sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_SERVICE});
 	if (o->has_cut || o->has_partition || o->has_crash || o->has_restart)
 		schedule_faults(sim);
 	else if (run_until(sim, o->seconds * NSEC_PER_SEC, true, why, sizeof(why)))
@@ -237,7 +254,8 @@ static bool run(struct sim *sim)
 		return false;
 	}
 	sim->converged_ns = sim->now_ns - sim->heal_ns;
-	return phase_seals(sim);
+	services_count(sim);
+	return !sim->failure[0] && phase_seals(sim);
 }
 
 static bool parse_faults(struct sim_options *o)
@@ -260,6 +278,8 @@ static bool parse_faults(struct sim_options *o)
 			o->has_drift = true;
 		else if (!strcmp(word, "rekey"))
 			o->has_rekey = true;
+		else if (!strcmp(word, "churn"))
+			o->has_churn = true;
 		else if (strcmp(word, "none"))
 			ok = false;
 	}
@@ -269,9 +289,11 @@ static bool parse_faults(struct sim_options *o)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
-			"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
-			"rekey]\n           [--trace FILE] [--verbose]\n");
+	fprintf(stderr,
+		"usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
+		"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
+		"rekey,churn]\n           [--services EVERY_NTH] [--slots N] [--requests] [--trace "
+		"FILE] [--verbose]\n");
 	return 2;
 }
 
@@ -281,29 +303,44 @@ static void print_result(const struct sim *sim, bool ok)
 
 	printf("%s seed=%llu topology=%s hubs=%d faults=%s digest=%016llx events=%llu "
 	       "first_ms=%llu converged_ms=%llu seals_ms=%llu frames=%llu delivered=%llu "
-	       "loops=%llu promotions=%llu\n",
+	       "loops=%llu promotions=%llu leases=%llu max=%llu providers=%llu granted=%llu "
+	       "refused=%llu\n",
 	       ok ? "PASS" : "FAIL", (unsigned long long)o->seed, o->topology, o->hubs, o->faults,
 	       (unsigned long long)sim->digest, (unsigned long long)sim->events,
 	       (unsigned long long)sim->first_converged_ns / 1000000,
 	       (unsigned long long)sim->converged_ns / 1000000,
 	       (unsigned long long)sim->seals_ns / 1000000, (unsigned long long)sim->frames_sent,
 	       (unsigned long long)sim->frames_delivered, (unsigned long long)sim->loops,
-	       (unsigned long long)sim->promotions);
+	       (unsigned long long)sim->promotions, (unsigned long long)sim->leases_all,
+	       (unsigned long long)sim->leases_max, (unsigned long long)sim->providers_used,
+	       (unsigned long long)sim->granted, (unsigned long long)sim->refused);
 	if (!ok)
 		printf("%s\nrepeat: sim --seed %llu --topology %s --hubs %d --seconds %llu "
-		       "--faults %s --trace sim.trace\n",
+		       "--faults %s --services %d --slots %u%s --trace sim.trace\n",
 		       sim->failure, (unsigned long long)o->seed, o->topology, o->hubs,
-		       (unsigned long long)o->seconds, o->faults);
+		       (unsigned long long)o->seconds, o->faults, o->services, o->slots,
+		       o->has_requests ? " --requests" : "");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"seed", 1, NULL, 's'},	 {"topology", 1, NULL, 't'},
-					      {"hubs", 1, NULL, 'n'},	 {"seconds", 1, NULL, 'T'},
-					      {"faults", 1, NULL, 'f'},	 {"trace", 1, NULL, 'o'},
-					      {"verbose", 0, NULL, 'v'}, {0}};
-	struct sim_options o = {
-		.seed = 1, .topology = "ring", .hubs = 8, .seconds = 30, .faults = "none"};
+	static const struct option longs[] = {{"seed", 1, NULL, 's'},
+					      {"services", 1, NULL, 'S'},
+					      {"requests", 0, NULL, 'R'},
+					      {"slots", 1, NULL, 'L'},
+					      {"topology", 1, NULL, 't'},
+					      {"hubs", 1, NULL, 'n'},
+					      {"seconds", 1, NULL, 'T'},
+					      {"faults", 1, NULL, 'f'},
+					      {"trace", 1, NULL, 'o'},
+					      {"verbose", 0, NULL, 'v'},
+					      {0}};
+	struct sim_options o = {.seed = 1,
+				.topology = "ring",
+				.hubs = 8,
+				.seconds = 30,
+				.faults = "none",
+				.slots = 8};
 	struct sim sim;
 	bool ok;
 	int c;
@@ -312,6 +349,15 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'L':
+			o.slots = (uint32_t)atoi(optarg);
+			break;
+		case 'R':
+			o.has_requests = true;
+			break;
+		case 'S':
+			o.services = atoi(optarg);
 			break;
 		case 't':
 			o.topology = optarg;
@@ -335,7 +381,8 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || !parse_faults(&o))
+	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || o.slots < 1 ||
+	    o.slots > MANIFEST_SLOTS_MAX || !parse_faults(&o))
 		return usage();
 	sim_init(&sim, &o);
 	ok = run(&sim);

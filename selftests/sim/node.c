@@ -100,6 +100,7 @@ void node_start(struct sim *sim, struct sim_node *node)
 	fill_settings(sim, node, &settings);
 	node->hub = hub_new(&settings, trust);
 	hub_on_clock(node->hub, node_clock(sim, node), 1700000000 + 1000);
+	services_start(sim, node);
 	hub_on_start(node->hub, node_clock(sim, node), &sim->fx);
 	node_run_effects(sim, node);
 	for (int i = 0; i < node->n_edges; i++) {
@@ -175,6 +176,9 @@ static void run_effect(struct sim *sim, struct sim_node *node, const struct effe
 		if (effect->log.class == LOG_CLASS_BUG)
 			sim_fail(sim, "n%d logs a bug: %s", node->index, effect->log.text);
 		break;
+	case EFFECT_BLOB_KEEP:
+	case EFFECT_BLOB_FORGET:
+		break; /* a crash loses the cache: everything is pulled again */
 	case EFFECT_ADDRESSES:
 		node->ula = effect->addresses.ula;
 		break;

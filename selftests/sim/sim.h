@@ -26,6 +26,7 @@
 #define SIM_HANDSHAKE_NS (4 * NSEC_PER_MSEC)
 #define SIM_CONTROL_PORT 4878
 #define SIM_DATA_PORT 4877
+#define SIM_REQUEST_NS (8 * NSEC_PER_SEC) /* every hub asks then, all at once */
 
 /** struct sim_key - stands for key material: equal fields, equal keys */
 struct sim_key {
@@ -67,6 +68,11 @@ struct sim_node {
 	int edges[SIM_EDGES_PER_NODE_MAX];
 	int n_edges;
 	uint64_t timer; /* armed for, NEVER */
+	/* its service, if it provides one; survives a crash as a file would */
+	bool is_withdrawn;
+	uint8_t service_state;
+	uint32_t patch;
+	uint64_t request; /* of this life, 0 not asked yet */
 	/* kernel */
 	struct sim_link *links; /* by index */
 	size_t n_links;
@@ -121,6 +127,9 @@ enum sim_event_kind {
 	SIM_NODE_START,
 	SIM_TRAFFIC,
 	SIM_CHECK,
+	SIM_SERVICE,
+	SIM_REQUEST,
+	SIM_LEASES,
 };
 
 struct sim_event {
@@ -135,10 +144,12 @@ struct sim_event {
 struct sim_options {
 	uint64_t seed;
 	const char *topology, *trace_path, *faults;
-	int hubs;
+	int hubs, services;
+	uint32_t slots;
+	bool has_requests;
 	uint64_t seconds;
 	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey,
-		verbose;
+		has_churn, verbose;
 };
 
 struct sim {
@@ -162,7 +173,8 @@ struct sim {
 	/* figures */
 	uint64_t heal_ns, first_converged_ns, converged_ns, seals_ns;
 	uint64_t frames_sent, frames_delivered, frames_lost, loops, events, promotions;
-	uint64_t sent_by_kind[16];
+	uint64_t granted, refused, leases_max, leases_all, providers_used;
+	uint64_t sent_by_kind[EFFECT_LOG + 1];
 };
 
 /* world.c */
@@ -204,6 +216,19 @@ void kernel_probe_all(struct sim *sim);
 int kernel_walk(struct sim *sim, int from, int to, uint64_t *delay_ns);
 /** kernel_send_frame() - Return: true delivered; else NEED_SESSION may be raised. */
 bool kernel_send_frame(struct sim *sim, int from, int to);
+
+/* services.c */
+/** services_start() - Before the hub starts: what it provides. */
+void services_start(struct sim *sim, struct sim_node *node);
+void services_on_event(struct sim *sim);
+/** services_request() - Its user asks for the service, and keeps it. */
+void services_request(struct sim *sim, struct sim_node *node);
+/** services_check_leases() - What must hold at any time. */
+void services_check_leases(struct sim *sim);
+/** services_count() - Figures of the end. */
+void services_count(struct sim *sim);
+/** services_converged() - Every hub knows exactly what is offered. All are alive. */
+bool services_converged(const struct sim *sim, char *why, size_t size);
 
 /* check.c */
 bool check_converged(struct sim *sim, char *why, size_t size);

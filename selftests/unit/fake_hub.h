@@ -35,6 +35,8 @@ struct hub {
 	size_t n_sessions;
 	struct effect_route routes[8];
 	size_t n_routes;
+	struct registry *registry;
+	struct broker *broker;
 };
 
 struct datapath {
@@ -241,6 +243,16 @@ const struct hub_counters *hub_counters(const struct hub *hub)
 const struct hub_settings *hub_get_settings(const struct hub *hub)
 {
 	return &hub->settings;
+}
+
+const struct broker *hub_get_broker(const struct hub *hub)
+{
+	return hub->broker;
+}
+
+const struct registry *hub_get_registry(const struct hub *hub)
+{
+	return hub->registry;
 }
 
 uint64_t hub_route_generation(const struct hub *hub)

@@ -21,6 +21,7 @@
 #include "daemon/api/json.h"
 #include "daemon/api/resource.h"
 #include "daemon/api/socket.h"
+#include "daemon/lib/ed25519.h"
 #include "selftests/unit/fake_hub.h"
 
 #define DEADLINE_MS 5000
@@ -59,9 +60,42 @@ static struct api_context fake_context(void)
 	};
 }
 
+/* One service of hub 2, as a catalogue of its own would bring it. */
+static void fill_registry(void)
+{
+	struct catalogue catalogue = {.hub = fake_id(2), .n = 1};
+	struct manifest manifest = {.hub = fake_id(2),
+				    .name = "speech",
+				    .version_text = "1.4.2",
+				    .protocol = MANIFEST_GRPC,
+				    .n_endpoints = 1,
+				    .endpoints = {"127.0.0.1:8080"},
+				    .n_capabilities = 1,
+				    .capabilities = {"german"},
+				    .slots = 16};
+	uint8_t seed[ED25519_SEED_LEN] = {1}, pubkey[ED25519_PUBKEY_LEN], bytes[CATALOGUE_MAX];
+	const struct registry_blob *blob;
+	int len;
+
+	hub.registry = registry_new();
+	hub.broker = broker_new(&(struct hub_id){{2}}, 1);
+	assert_int_equal(ed25519_public_key(seed, pubkey), 0);
+	len = manifest_encode(&manifest, seed, pubkey, bytes, sizeof(bytes));
+	assert_true(len > 0);
+	blob = registry_add_blob(hub.registry, 1, bytes, (size_t)len);
+	memcpy(catalogue.entries[0].digest, blob->digest, SHA256_LEN);
+	len = catalogue_encode(&catalogue, bytes, sizeof(bytes));
+	blob = registry_add_blob(hub.registry, 1, bytes, (size_t)len);
+	assert_int_equal(registry_set_catalogue(hub.registry, 1, 1800000000, &catalogue.hub,
+						blob->digest, 0),
+			 0);
+	assert_int_equal(registry_count(hub.registry), 1);
+}
+
 static int set_up(void **state)
 {
 	fake_hub_init(&hub);
+	fill_registry();
 	fake_datapath_init(&datapath);
 	config = (struct config){
 		.mesh = (char *)"lab.example",
@@ -82,6 +116,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	log_ring_free(api_state.ring);
+	registry_free(hub.registry);
+	hub.registry = NULL;
+	broker_free(hub.broker);
+	hub.broker = NULL;
 	free(config.policy);
 	return 0;
 }
@@ -602,6 +640,114 @@ static void post_needs_the_right_to_change(void **state)
 	json_decref(reply.body);
 }
 
+static void services_show_manifest_and_live_numbers(void **state)
+{
+	json_t *answer = get("/v1/services"), *service;
+
+	assert_int_equal(json_array_size(json_object_get(answer, "services")), 1);
+	service = json_array_get(json_object_get(answer, "services"), 0);
+	assert_string_equal(json_string_value(json_object_get(service, "name")), "speech");
+	assert_string_equal(json_string_value(json_object_get(service, "state")), "available");
+	assert_string_equal(json_string_value(json_object_get(service, "protocol")), "grpc");
+	assert_true(json_is_false(json_object_get(service, "is_own")));
+	assert_true(json_is_null(json_object_get(service, "digest")));
+	service = json_object_get(service, "live");
+	assert_int_equal(json_integer_value(json_object_get(service, "free_slots")), 16);
+	assert_true(json_is_null(json_object_get(service, "latency_us")));
+	json_decref(answer);
+	answer = ask("GET", "/v1/services", "name", "other", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "services")), 0);
+	json_decref(answer);
+}
+
+static void service_history_lists_versions(void **state)
+{
+	json_t *answer = get("/v1/service-history"), *version;
+
+	version = json_array_get(json_object_get(answer, "versions"), 0);
+	assert_string_equal(json_string_value(json_object_get(version, "version")), "1.4.2");
+	assert_true(json_is_true(json_object_get(version, "is_current")));
+	json_decref(answer);
+}
+
+static void services_cannot_change_without_a_directory(void **state)
+{
+	json_decref(ask("POST", "/v1/service-add", NULL, NULL, "{\"yaml\":\"\"}", 501));
+	json_decref(ask("POST", "/v1/service-remove", NULL, NULL, "{\"name\":\"a\"}", 501));
+}
+
+static uint32_t fake_cost_us(void *arg, const struct hub_id *id)
+{
+	return 700;
+}
+
+static uint64_t fake_epoch(void *arg, const struct hub_id *id)
+{
+	return 1;
+}
+
+static uint64_t fake_resolve(void *arg, const struct broker_query *query)
+{
+	struct broker_world world = {hub.registry, fake_cost_us, fake_epoch, NULL};
+	struct broker_output out = {0};
+	uint64_t id = broker_resolve(hub.broker, FAKE_NOW_NS, &world, query, &out);
+
+	free(out.messages);
+	return id;
+}
+
+static void fake_release(void *arg, uint64_t request)
+{
+	struct broker_output out = {0};
+
+	broker_release(hub.broker, FAKE_NOW_NS, request, &out);
+	free(out.messages);
+}
+
+static void resolve_shows_candidates_and_release_forgets_them(void **state)
+{
+	json_t *answer, *candidate;
+
+	api_state.context.resolve = fake_resolve;
+	api_state.context.release = fake_release;
+	answer = ask("POST", "/v1/resolve", NULL, NULL,
+		     "{\"name\":\"speech\",\"range\":\"^1\",\"slots\":2}", 200);
+	assert_string_equal(json_string_value(json_object_get(answer, "state")), "gathering");
+	candidate = json_array_get(json_object_get(answer, "candidates"), 0);
+	assert_string_equal(json_string_value(json_object_get(candidate, "version")), "1.4.2");
+	assert_int_equal(json_integer_value(json_object_get(candidate, "route_us")), 700);
+	assert_true(json_is_null(json_object_get(candidate, "score")));
+	json_decref(answer);
+	answer = ask("GET", "/v1/requests", "id", "1", NULL, 200);
+	assert_int_equal(json_integer_value(json_object_get(answer, "request")), 1);
+	json_decref(answer);
+	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 200));
+	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 404));
+	json_decref(ask("GET", "/v1/requests", "id", "1", NULL, 404));
+	json_decref(get("/v1/requests"));
+	json_decref(get("/v1/leases"));
+}
+
+static void bad_queries_are_refused_with_what_is_wrong(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"name\":5}",
+		"{\"name\":\"A\"}",
+		"{\"name\":\"a\",\"bogus\":1}",
+		"{\"name\":\"a\",\"range\":\"x y\"}",
+		"{\"name\":\"a\",\"slots\":-1}",
+		"{\"name\":\"a\",\"protocol\":\"smoke\"}",
+		"{\"name\":\"a\",\"keep\":1}",
+		"{\"name\":\"a\",\"capabilities\":[1]}",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		json_decref(ask("POST", "/v1/resolve", NULL, NULL, bad[i], 400));
+}
+
 /* ---- over a socket ---- */
 
 struct server {
@@ -925,6 +1071,11 @@ int main(void)
 		ON_STATE(sessions_have_ages),
 		ON_STATE(stats_list_every_drop_reason_with_its_meaning),
 		ON_STATE(numbers_beyond_json_are_clamped),
+		ON_STATE(services_show_manifest_and_live_numbers),
+		ON_STATE(service_history_lists_versions),
+		ON_STATE(services_cannot_change_without_a_directory),
+		ON_STATE(resolve_shows_candidates_and_release_forgets_them),
+		ON_STATE(bad_queries_are_refused_with_what_is_wrong),
 		ON_STATE(config_shows_what_is_in_force),
 		ON_STATE(qos_shows_each_class_of_each_link),
 		ON_STATE(filter_names_zones_it_knows_and_numbers_the_others),

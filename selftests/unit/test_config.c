@@ -55,6 +55,7 @@ static void config_fills_defaults(void **state)
 	assert_string_equal(c.mesh, "a");
 	assert_string_equal(c.state_dir, "/var/lib/hubmesh");
 	assert_string_equal(c.socket_path, "/run/hubmesh/meshd.sock");
+	assert_string_equal(c.services_dir, "/var/lib/hubmesh/services");
 	assert_string_equal(c.ifname, "mesh0");
 	assert_non_null(c.name);
 	assert_null(c.user);

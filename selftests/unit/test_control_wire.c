@@ -55,7 +55,7 @@ static void paths_go_both_ways(void **state)
 
 static void encoders_write_documented_vectors(void **state)
 {
-	uint8_t buf[256];
+	uint8_t buf[256], pulls[2][SHA256_LEN];
 	int n = control_encode_hello(&hello, buf, sizeof(buf));
 
 	assert_true(n > 0);
@@ -69,6 +69,29 @@ static void encoders_write_documented_vectors(void **state)
 	assert_true(n > 0);
 	sample_check_vector("Documentation/control.rst", "digest", buf, (size_t)n);
 	sample_check_seed("selftests/fuzz/corpus/control/digest", buf, (size_t)n);
+	memset(pulls[0], 0x11, SHA256_LEN);
+	memset(pulls[1], 0x22, SHA256_LEN);
+	n = control_encode_pull((const uint8_t(*)[SHA256_LEN])pulls, 2, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "pull", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/pull", buf, (size_t)n);
+}
+
+static void pull_returns_what_was_encoded_and_refuses_none_and_too_many(void **state)
+{
+	uint8_t many[CONTROL_PULLS_MAX][SHA256_LEN] = {{1}, {2}},
+		back[CONTROL_PULLS_MAX][SHA256_LEN];
+	static const uint8_t none[] = {0xa1, 0x01, 0x80};
+	uint8_t buf[1024];
+	int n = control_encode_pull((const uint8_t(*)[SHA256_LEN])many, CONTROL_PULLS_MAX, buf,
+				    sizeof(buf));
+
+	assert_true(n > 0);
+	assert_int_equal(control_decode_pull(buf, (size_t)n, back), CONTROL_PULLS_MAX);
+	assert_memory_equal(many, back, sizeof(many));
+	buf[2]++; /* one more than there is and than is allowed */
+	assert_int_equal(control_decode_pull(buf, (size_t)n, back), -EBADMSG);
+	assert_int_equal(control_decode_pull(none, sizeof(none), back), -EBADMSG);
 }
 
 static void hello_returns_what_was_encoded(void **state)
@@ -294,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_go_both_ways),
 		cmocka_unit_test(encoders_write_documented_vectors),
+		cmocka_unit_test(pull_returns_what_was_encoded_and_refuses_none_and_too_many),
 		cmocka_unit_test(hello_returns_what_was_encoded),
 		cmocka_unit_test(hello_may_give_an_ethernet_address_of_one_machine),
 		cmocka_unit_test(key_returns_what_was_encoded),

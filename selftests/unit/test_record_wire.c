@@ -239,7 +239,7 @@ static size_t write_record(enum fault fault, uint8_t *buf, size_t size)
 	dcbor_write_uint(&w, 7);
 	write_links(&w, fault);
 	if (is_extended) {
-		dcbor_write_uint(&w, fault == EXTRA_OPTIONAL_KEY ? DCBOR_KEY_OPTIONAL : 8);
+		dcbor_write_uint(&w, fault == EXTRA_OPTIONAL_KEY ? DCBOR_KEY_OPTIONAL + 8 : 8);
 		dcbor_write_array(&w, 2);
 		dcbor_write_map(&w, 1);
 		dcbor_write_uint(&w, 9);
@@ -283,6 +283,22 @@ static void decode_skips_optional_keys_of_later_versions(void **state)
 	sample_check_seed("selftests/fuzz/corpus/record/later-version", buf, len);
 }
 
+static void catalogue_travels_and_may_be_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct record back;
+
+	assert_int_equal(record_decode(f->buf, (size_t)f->len, &back), 0);
+	assert_false(back.has_catalogue);
+	f->record.has_catalogue = true;
+	memset(f->record.catalogue, 0x33, SHA256_LEN);
+	encode(f);
+	assert_int_equal(record_decode(f->buf, (size_t)f->len, &back), 0);
+	assert_true(back.has_catalogue);
+	assert_memory_equal(back.catalogue, f->record.catalogue, SHA256_LEN);
+	sample_check_seed("selftests/fuzz/corpus/record/catalogue", f->buf, (size_t)f->len);
+}
+
 static void decode_rejects_oversize(void **state)
 {
 	uint8_t *big = calloc(1, RECORD_MAX + 1);
@@ -308,6 +324,8 @@ int main(void)
 		cmocka_unit_test(decode_rejects_each_fault_of_form),
 		cmocka_unit_test(decode_skips_optional_keys_of_later_versions),
 		cmocka_unit_test(decode_rejects_oversize),
+		cmocka_unit_test_setup_teardown(catalogue_travels_and_may_be_missing, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("record_wire", tests, NULL, NULL);

@@ -67,6 +67,31 @@ static const struct meshctl_command commands[] = {
 	 "Needs root. A file with errors changes nothing and is explained.\n\n"
 	 "Example:\n  meshctl reload\n",
 	 false, cmd_reload},
+	{"service", "[list | add FILE | remove NAME | show NAME | history [NAME]]",
+	 "List the services of the mesh; offer and withdraw this hub's",
+	 "Commands:\n"
+	 "  list             every service of every hub (default)\n"
+	 "  add FILE         check a definition and offer the service; needs root\n"
+	 "  remove NAME      offer it no more; needs root\n"
+	 "  show NAME        all that is known of a service\n"
+	 "  history [NAME]   every version seen, with its results\n\n"
+	 "Example:\n  meshctl service add speech.yaml\n",
+	 false, cmd_service},
+	{"resolve", "[OPTIONS] NAME", "Ask who would serve a user of a service now, and why",
+	 "The lease is given back at once. Exits with 1 when no hub would serve. Needs root.\n\n"
+	 "Options:\n"
+	 "  -e, --explain              every candidate with its numbers and verdict\n"
+	 "  -r, --range RANGE          versions, like ^1.2 or \">=1 <3\"\n"
+	 "      --interface NAME       it must implement\n"
+	 "      --zone ZONE            it must serve\n"
+	 "      --capability WORD      it must have; may be repeated\n"
+	 "      --credential WORD      the user has; may be repeated\n"
+	 "      --max-latency MS       of route and service together\n"
+	 "      --max-price MICRO      of a slot for a second\n"
+	 "      --slots N              wanted (default 1)\n"
+	 "      --shared ENDPOINT      the shared provider to fall back to\n\n"
+	 "Example:\n  meshctl resolve speech --explain\n",
+	 false, cmd_resolve},
 	{"ca", "COMMAND ...", "Make a mesh's root and issue certificates for hubs",
 	 "Works on files; the daemon is not asked.\n\n"
 	 "Commands:\n"

@@ -109,6 +109,8 @@ int cmd_log(struct meshctl *ctl, int argc, char **argv);
 int cmd_log_level(struct meshctl *ctl, int argc, char **argv);
 int cmd_reload(struct meshctl *ctl, int argc, char **argv);
 int cmd_config(struct meshctl *ctl, int argc, char **argv);
+int cmd_service(struct meshctl *ctl, int argc, char **argv);
+int cmd_resolve(struct meshctl *ctl, int argc, char **argv);
 int cmd_ca(struct meshctl *ctl, int argc, char **argv);
 int cmd_version(struct meshctl *ctl, int argc, char **argv);
 

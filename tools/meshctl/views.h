@@ -13,6 +13,11 @@
 
 #include "tools/meshctl/meshctl.h"
 
+void draw_resolve(struct meshctl *ctl, const json_t *answer);
+void draw_explain(struct meshctl *ctl, const json_t *answer);
+void draw_services(struct meshctl *ctl, const json_t *answer);
+void draw_service(struct meshctl *ctl, const json_t *answer);
+void draw_service_history(struct meshctl *ctl, const json_t *answer);
 void draw_status(struct meshctl *ctl, const json_t *answer);
 void draw_hubs(struct meshctl *ctl, const json_t *answer);
 void draw_links(struct meshctl *ctl, const json_t *answer);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/* DOC: services in the local API: see services.h */
+#include "daemon/api/services.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/api/json.h"
+#include "daemon/services/services.h"
+
+static json_t *json_rows(const char *rows, size_t row_size, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_string(rows + i * row_size));
+	return array;
+}
+
+#define ROWS(manifest, key) \
+	json_rows((const char *)(manifest)->key, sizeof((manifest)->key[0]), (manifest)->n_##key)
+
+static void set_digest(json_t *object, const char *key, const uint8_t *digest)
+{
+	char text[SHA256_STRLEN];
+
+	api_set_text(object, key, digest ? sha256_format(digest, text) : NULL);
+}
+
+static void set_hub(json_t *object, const struct hub_id *hub, const struct api_names *names)
+{
+	const struct api_name *name = api_names_find(names, hub);
+	char text[HUB_ID_STRLEN];
+
+	api_set_text(object, "hub", hub_id_format(hub, text));
+	api_set_text(object, "hub_name", name ? name->name : NULL);
+}
+
+static json_t *json_live(const struct registry_live *live, uint64_t now_ns)
+{
+	json_t *object = json_object();
+
+	if (live->told_ns)
+		api_set_number(object, "told_ms", (now_ns - live->told_ns) / NSEC_PER_MSEC);
+	else
+		json_object_set_new(object, "told_ms", json_null());
+	api_set_number(object, "load_permille", live->load_permille);
+	api_set_number(object, "free_slots", live->free_slots);
+	api_set_number(object, "price_micro", live->price_micro);
+	api_set_number(object, "requests", live->requests);
+	api_set_number(object, "errors", live->errors);
+	api_set_number(object, "error_permille", live->error_permille);
+	if (live->latency_us)
+		api_set_number(object, "latency_us", live->latency_us);
+	else
+		json_object_set_new(object, "latency_us", json_null());
+	if (live->asked)
+		api_set_number(object, "availability_permille",
+			       live->answered * 1000 / live->asked);
+	else
+		json_object_set_new(object, "availability_permille", json_null());
+	return object;
+}
+
+json_t *api_json_instance(const struct registry_instance *instance, const struct api_names *names,
+			  const struct hub_id *self, uint64_t now_ns)
+{
+	const struct manifest *m = &instance->manifest;
+	json_t *object = json_object(), *part;
+
+	api_set_text(object, "name", m->name);
+	api_set_text(object, "version", m->version_text);
+	set_hub(object, &m->hub, names);
+	json_object_set_new(object, "is_own", json_boolean(hub_id_equal(&m->hub, self)));
+	api_set_text(object, "state", service_state_name(instance->state));
+	api_set_text(object, "protocol", manifest_protocol_name(m->protocol));
+	api_set_text(object, "interface", m->interface[0] ? m->interface : NULL);
+	json_object_set_new(object, "endpoints", ROWS(m, endpoints));
+	json_object_set_new(object, "capabilities", ROWS(m, capabilities));
+	json_object_set_new(object, "credentials", ROWS(m, credentials));
+	json_object_set_new(object, "zones", ROWS(m, zones));
+	set_digest(object, "digest", m->has_code ? m->code : NULL);
+	set_digest(object, "manifest", instance->digest);
+	part = json_object();
+	api_set_number(part, "cpu_milli", m->needs_cpu_milli);
+	api_set_number(part, "memory_mib", m->needs_memory_mib);
+	json_object_set_new(object, "needs", part);
+	part = json_object();
+	api_set_number(part, "slots", m->slots);
+	api_set_number(part, "cpu_milli", m->cpu_milli);
+	api_set_number(part, "memory_mib", m->memory_mib);
+	json_object_set_new(object, "available", part);
+	api_set_number(object, "price_micro", m->price_micro);
+	part = json_object();
+	api_set_text(part, "kind", manifest_health_name(m->health));
+	api_set_number(part, "interval_ms", m->health_interval_ms);
+	json_object_set_new(object, "health", part);
+	api_set_number(object, "age_ms", (now_ns - instance->since_ns) / NSEC_PER_MSEC);
+	json_object_set_new(object, "live", json_live(&instance->live, now_ns));
+	return object;
+}
+
+json_t *api_json_version(const struct registry_version *version, const struct api_names *names)
+{
+	uint64_t good = version->requests - version->errors;
+	json_t *object = json_object();
+
+	api_set_text(object, "name", version->name);
+	api_set_text(object, "version", version->version_text);
+	set_hub(object, &version->hub, names);
+	set_digest(object, "manifest", version->digest);
+	json_object_set_new(object, "is_current", json_boolean(version->is_current));
+	api_set_number(object, "first_unix_s", (uint64_t)version->first_unix_s);
+	api_set_number(object, "last_unix_s", (uint64_t)version->last_unix_s);
+	api_set_number(object, "requests", version->requests);
+	api_set_number(object, "errors", version->errors);
+	if (good)
+		api_set_number(object, "latency_us", version->latency_us_sum / good);
+	else
+		json_object_set_new(object, "latency_us", json_null());
+	return object;
+}
+
+static json_t *json_files(const struct services *services)
+{
+	json_t *array = json_array();
+	struct services_file file;
+
+	for (size_t i = 0; services && services_at(services, i, &file); i++) {
+		const struct manifest *m = file.definition ? &file.definition->manifest : NULL;
+		json_t *object = json_object();
+
+		api_set_text(object, "file", file.file);
+		api_set_text(object, "name", m ? m->name : NULL);
+		api_set_text(object, "version", m ? m->version_text : NULL);
+		api_set_text(object, "error", file.error);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+void get_services(struct api_state *state, const struct api_request *request, struct api_reply *ret)
+{
+	const struct registry *registry = hub_get_registry(state->context.hub);
+	const char *name = request->argument(request->arg, "name");
+	const struct hub_id *self = &hub_get_settings(state->context.hub)->id;
+	uint64_t now_ns = state->context.now_ns(state->context.arg);
+	json_t *object = api_object_new(), *array = json_array();
+	struct api_names names;
+
+	api_names_init(&names, state->context.hub);
+	for (size_t i = 0; i < registry_count(registry); i++) {
+		const struct registry_instance *instance = registry_at(registry, i);
+
+		if (!name || strcmp(instance->manifest.name, name) == 0)
+			json_array_append_new(array,
+					      api_json_instance(instance, &names, self, now_ns));
+	}
+	api_names_fini(&names);
+	json_object_set_new(object, "services", array);
+	json_object_set_new(object, "files", json_files(state->context.services));
+	api_reply_ok(ret, object);
+}
+
+void get_service_history(struct api_state *state, const struct api_request *request,
+			 struct api_reply *ret)
+{
+	const struct registry *registry = hub_get_registry(state->context.hub);
+	const char *name = request->argument(request->arg, "name");
+	json_t *object = api_object_new(), *array = json_array();
+	const struct registry_version *version;
+	struct api_names names;
+
+	api_names_init(&names, state->context.hub);
+	for (size_t i = 0; (version = registry_version_at(registry, i)); i++)
+		if (!name || strcmp(version->name, name) == 0)
+			json_array_append_new(array, api_json_version(version, &names));
+	api_names_fini(&names);
+	json_object_set_new(object, "versions", array);
+	api_reply_ok(ret, object);
+}
+
+/* The body's member @key as text; answers the error itself. NULL: answered. */
+static json_t *body_with(const struct api_request *request, const char *key, const char **text,
+			 struct api_reply *ret)
+{
+	json_t *body =
+		json_loadb((const char *)request->body, request->len, JSON_REJECT_DUPLICATES, NULL);
+
+	*text = json_string_value(json_object_get(body, key));
+	if (*text)
+		return body;
+	json_decref(body);
+	api_reply_error(ret, 400, "bad_body", NULL, "the body must be {\"%s\": TEXT}", key);
+	return NULL;
+}
+
+static bool has_directory(const struct api_state *state, struct api_reply *ret)
+{
+	if (state->context.services)
+		return true;
+	api_reply_error(ret, 501, "not_supported", "see services.directory in meshd.yaml(5)",
+			"this daemon has no directory of services");
+	return false;
+}
+
+void post_service_add(struct api_state *state, const struct api_request *request,
+		      struct api_reply *ret)
+{
+	char name[MANIFEST_NAME_MAX + 1], error[DEFINITION_ERROR_MAX];
+	const char *yaml;
+	json_t *body = has_directory(state, ret) ? body_with(request, "yaml", &yaml, ret) : NULL;
+	json_t *object;
+	int r;
+
+	if (!body)
+		return;
+	r = services_add(state->context.services, (const uint8_t *)yaml, strlen(yaml), name, error,
+			 sizeof(error));
+	json_decref(body);
+	if (r) {
+		api_reply_error(ret, 422, "bad_service",
+				"nothing has changed; Documentation/manifest.rst has the schema",
+				"%s", error);
+		return;
+	}
+	object = api_object_new();
+	api_set_text(object, "name", name);
+	api_reply_ok(ret, object);
+}
+
+void post_service_remove(struct api_state *state, const struct api_request *request,
+			 struct api_reply *ret)
+{
+	const char *name;
+	json_t *body = has_directory(state, ret) ? body_with(request, "name", &name, ret) : NULL;
+	json_t *object;
+	int r;
+
+	if (!body)
+		return;
+	r = services_remove(state->context.services, name);
+	if (r == -ENOENT) {
+		api_reply_error(ret, 404, "unknown_service",
+				"meshctl service list shows its services",
+				"this hub provides no service \"%.64s\"", name);
+	} else if (r) {
+		api_reply_error(ret, 500, "failed", NULL, "%.64s: %s", name, strerror(-r));
+	} else {
+		object = api_object_new();
+		api_set_text(object, "name", name);
+		api_reply_ok(ret, object);
+	}
+	json_decref(body);
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: services: the directory's events told to hub.c, and the cache on disk
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/lib/log.h"
+#include "daemon/shell/daemon.h"
+
+static int on_set(void *arg, const struct service_definition *definition)
+{
+	struct daemon *d = arg;
+	int r = hub_on_service_set(d->hub, daemon_now_ns(d), &definition->manifest, &d->fx);
+
+	daemon_run_effects(d);
+	return r;
+}
+
+static void on_removed(void *arg, const char *name, const char *version_text)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_removed(d->hub, daemon_now_ns(d), name, version_text, &d->fx);
+	daemon_run_effects(d);
+}
+
+static void on_state(void *arg, const char *name, const char *version_text,
+		     enum service_state state)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_state(d->hub, daemon_now_ns(d), name, version_text, state, &d->fx);
+	daemon_run_effects(d);
+}
+
+struct services_events daemon_services_events(struct daemon *d)
+{
+	return (struct services_events){
+		.set = on_set,
+		.removed = on_removed,
+		.state = on_state,
+		.arg = d,
+	};
+}
+
+static void on_cached(void *arg, const uint8_t *bytes, size_t len)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_cached(d->hub, daemon_now_ns(d), bytes, len);
+}
+
+void daemon_read_cache(struct daemon *d)
+{
+	int r = store_read_blobs(d->store, on_cached, d);
+
+	if (r)
+		log_warning(LOG_LOCAL_CLASS, "event=manifest-cache-unreadable error=\"%s\"",
+			    strerror(-r));
+}
+
+void daemon_run_blob(struct daemon *d, const struct effect *effect)
+{
+	int r;
+
+	if (effect->kind == EFFECT_BLOB_FORGET) {
+		store_delete_blob(d->store, effect->blob.digest);
+		return;
+	}
+	r = store_put_blob(d->store, effect->blob.digest, effect->blob.bytes, effect->blob.len);
+	if (r) /* it is pulled again after the next start */
+		log_debug(LOG_LOCAL_CLASS, "event=manifest-not-cached error=\"%s\"", strerror(-r));
+}
+
+uint64_t daemon_resolve(void *arg, const struct broker_query *query)
+{
+	struct daemon *d = arg;
+	uint64_t request = hub_on_service_resolve(d->hub, daemon_now_ns(d), query, &d->fx);
+
+	daemon_run_effects(d);
+	return request;
+}
+
+void daemon_release(void *arg, uint64_t request)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_released(d->hub, daemon_now_ns(d), request, &d->fx);
+	daemon_run_effects(d);
+}
