@@ -32,6 +32,7 @@
 struct api;
 struct config;
 struct services;
+struct history;
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
@@ -39,6 +40,7 @@ struct services;
  * @datapath: NULL without the module
  * @transport: for its counters; NULL leaves them out
  * @underlay: for interface names; NULL writes "?"
+ * @history: performance of services; NULL: none is kept
  * @services: what this hub provides; NULL: it cannot be asked or changed
  * @config: the settings in force, without secrets (there are none in it)
  * @module_error: why @datapath is NULL, for a person; may be NULL
@@ -55,6 +57,7 @@ struct api_context {
 	const struct transport *transport;
 	const struct underlay *underlay;
 	struct services *services;
+	struct history *history;
 	const struct config *config;
 	const char *module_error;
 	int64_t certificate_not_after_s;
