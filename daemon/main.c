@@ -226,6 +226,7 @@ static int open_api(struct daemon *d)
 		.reload = daemon_reload,
 		.resolve = daemon_resolve,
 		.release = daemon_release,
+		.result = daemon_result,
 		.arg = d,
 	};
 	_cleanup_free_ char *path = xstrdup(d->config.socket_path);

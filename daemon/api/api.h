@@ -49,6 +49,7 @@ struct history;
  * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
  * @resolve: a user needs a service: the request's id, 0 refused; NULL: never
  * @release: the user of a request is done; NULL: nobody ever asked
+ * @result: a use of a leased service ended; NULL: nobody ever has a lease
  * @arg: handed to the functions
  */
 struct api_context {
@@ -65,6 +66,8 @@ struct api_context {
 	int (*reload)(void *arg, char *error, size_t error_size);
 	uint64_t (*resolve)(void *arg, const struct broker_query *query);
 	void (*release)(void *arg, uint64_t request);
+	void (*result)(void *arg, const struct hub_id *provider, const uint8_t *digest,
+		       bool is_error, uint64_t latency_us);
 	void *arg;
 };
 

@@ -109,6 +109,9 @@ struct services_events daemon_services_events(struct daemon *d);
 uint64_t daemon_resolve(void *arg, const struct broker_query *query);
 /** daemon_release() - The user of a request is done. */
 void daemon_release(void *arg, uint64_t request);
+/** daemon_result() - A use of a service ended. */
+void daemon_result(void *arg, const struct hub_id *provider, const uint8_t *digest, bool is_error,
+		   uint64_t latency_us);
 /** daemon_open_history() - Opens @d->history, or says why not and goes on without. */
 void daemon_open_history(struct daemon *d);
 /** daemon_write_history() - What the registry knows, to disk. */

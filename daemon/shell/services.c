@@ -126,3 +126,11 @@ void daemon_release(void *arg, uint64_t request)
 	hub_on_service_released(d->hub, daemon_now_ns(d), request, &d->fx);
 	daemon_run_effects(d);
 }
+
+void daemon_result(void *arg, const struct hub_id *provider, const uint8_t *digest, bool is_error,
+		   uint64_t latency_us)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_result(d->hub, daemon_now_ns(d), provider, digest, is_error, latency_us);
+}
