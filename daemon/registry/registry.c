@@ -29,7 +29,11 @@ struct registry_hub {
  * @blobs: sorted by digest
  * @wants: in no order
  * @versions: sorted by name, hub, first seen
- * @n_hubs: entries of @hubs; the other counts likewise
+ * @n_hubs: entries of @hubs
+ * @n_instances: of @instances
+ * @n_blobs: of @blobs
+ * @n_wants: of @wants
+ * @n_versions: of @versions
  * @bytes: of all blobs
  * @generation: see registry_generation()
  * @sweep_at: when to look for blobs nobody names

@@ -25,7 +25,10 @@
  * @capabilities: list
  * @credentials: list
  * @zones: list
- * @endpoints_count: entries of @endpoints; the other counts likewise
+ * @endpoints_count: entries of @endpoints
+ * @capabilities_count: of @capabilities
+ * @credentials_count: of @credentials
+ * @zones_count: of @zones
  * @needs: section
  * @available: section
  * @health: section
