@@ -15,7 +15,7 @@ B            := build
 O            := $(B)/obj
 CC           ?= gcc
 PKGS_DAEMON  := libuv libnghttp2 libmicrohttpd jansson libcyaml yaml-0.1 libcbor libmnl \
-		libcap-ng libseccomp wolfssl
+		libcap-ng libseccomp sqlite3 wolfssl
 PKGS_CTL     := jansson smartcols libcurl
 
 PKG_CONFIG   ?= pkg-config

@@ -199,6 +199,7 @@ static int open_services(struct daemon *d)
 	struct services_events events = daemon_services_events(d);
 	const char *error_text = "";
 
+	daemon_open_history(d);
 	if (services_open(&d->loop, d->config.services_dir, &events, &d->services, &error_text) < 0)
 		return refuse(EX_CONFIG, error_text);
 	return 0;
@@ -218,6 +219,7 @@ static int open_api(struct daemon *d)
 		.transport = d->transport,
 		.underlay = d->underlay,
 		.services = d->services,
+		.history = d->history,
 		.config = &d->config,
 		.module_error = d->datapath ? NULL : d->module_error,
 		.certificate_not_after_s = d->certificate_not_after_s,
@@ -225,6 +227,7 @@ static int open_api(struct daemon *d)
 		.reload = daemon_reload,
 		.resolve = daemon_resolve,
 		.release = daemon_release,
+		.result = daemon_result,
 		.arg = d,
 	};
 	_cleanup_free_ char *path = xstrdup(d->config.socket_path);
@@ -254,6 +257,7 @@ static int drop_privileges(struct daemon *d)
 		if (privilege_find_account(d->config.user, &account) < 0 ||
 		    store_give(d->store, account.uid, account.gid) < 0 ||
 		    services_give(d->services, account.uid, account.gid) < 0 ||
+		    (d->history && history_give(d->history, account.uid, account.gid) < 0) ||
 		    chown(d->config.socket_path, account.uid, account.gid) < 0)
 			return refuse(EX_NOUSER, text);
 	}
@@ -295,6 +299,7 @@ static int open_all(struct daemon *d)
 static void close_all(struct daemon *d)
 {
 	log_set_sink(NULL, NULL);
+	daemon_write_history(d);
 	daemon_close_events(d);
 	api_close(d->api);
 	services_close(d->services);
@@ -310,6 +315,7 @@ static void close_all(struct daemon *d)
 	effects_fini(&d->fx);
 	effects_fini(&d->running);
 	secret_free(d->keys);
+	history_close(d->history);
 	store_close(d->store);
 	config_fini(&d->config);
 }

@@ -32,6 +32,7 @@
 struct api;
 struct config;
 struct services;
+struct history;
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
@@ -39,6 +40,7 @@ struct services;
  * @datapath: NULL without the module
  * @transport: for its counters; NULL leaves them out
  * @underlay: for interface names; NULL writes "?"
+ * @history: performance of services; NULL: none is kept
  * @services: what this hub provides; NULL: it cannot be asked or changed
  * @config: the settings in force, without secrets (there are none in it)
  * @module_error: why @datapath is NULL, for a person; may be NULL
@@ -47,6 +49,7 @@ struct services;
  * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
  * @resolve: a user needs a service: the request's id, 0 refused; NULL: never
  * @release: the user of a request is done; NULL: nobody ever asked
+ * @result: a use of a leased service ended; NULL: nobody ever has a lease
  * @arg: handed to the functions
  */
 struct api_context {
@@ -55,6 +58,7 @@ struct api_context {
 	const struct transport *transport;
 	const struct underlay *underlay;
 	struct services *services;
+	struct history *history;
 	const struct config *config;
 	const char *module_error;
 	int64_t certificate_not_after_s;
@@ -62,6 +66,8 @@ struct api_context {
 	int (*reload)(void *arg, char *error, size_t error_size);
 	uint64_t (*resolve)(void *arg, const struct broker_query *query);
 	void (*release)(void *arg, uint64_t request);
+	void (*result)(void *arg, const struct hub_id *provider, const uint8_t *digest,
+		       bool is_error, uint64_t latency_us);
 	void *arg;
 };
 

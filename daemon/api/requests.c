@@ -298,6 +298,36 @@ void post_release(struct api_state *state, const struct api_request *request, st
 	json_decref(body);
 }
 
+/* The provider the request has now: who reports late reports of another, so is refused. */
+void post_result(struct api_state *state, const struct api_request *request, struct api_reply *ret)
+{
+	json_t *body =
+		json_loadb((const char *)request->body, request->len, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *id = json_object_get(body, "request"), *ok = json_object_get(body, "is_ok"),
+		     *latency = json_object_get(body, "latency_us");
+	const struct broker_request *one =
+		broker_find(hub_get_broker(state->context.hub), (uint64_t)json_integer_value(id));
+	const struct broker_candidate *chosen;
+	json_t *object;
+
+	if (!json_is_integer(id) || !json_is_boolean(ok) || !json_is_integer(latency) ||
+	    json_integer_value(latency) < 0) {
+		api_reply_error(ret, 400, "bad_body", NULL,
+				"the body must be {\"request\": NUMBER, \"is_ok\": BOOLEAN, "
+				"\"latency_us\": NUMBER}");
+	} else if (!one || one->state != BROKER_STATE_LEASED || !state->context.result) {
+		api_reply_error(ret, 404, "unknown_request", NULL, "no such request has a lease");
+	} else {
+		chosen = &one->candidates[one->chosen];
+		state->context.result(state->context.arg, &chosen->hub, chosen->digest,
+				      !json_is_true(ok), (uint64_t)json_integer_value(latency));
+		object = api_object_new();
+		json_object_set_new(object, "request", json_copy((json_t *)id));
+		api_reply_ok(ret, object);
+	}
+	json_decref(body);
+}
+
 void get_requests(struct api_state *state, const struct api_request *request, struct api_reply *ret)
 {
 	const struct broker *broker = hub_get_broker(state->context.hub);

@@ -24,6 +24,7 @@ void post_resolve(struct api_state *state, const struct api_request *request,
 		  struct api_reply *ret);
 void post_release(struct api_state *state, const struct api_request *request,
 		  struct api_reply *ret);
+void post_result(struct api_state *state, const struct api_request *request, struct api_reply *ret);
 void get_requests(struct api_state *state, const struct api_request *request,
 		  struct api_reply *ret);
 void get_leases(struct api_state *state, const struct api_request *request, struct api_reply *ret);

@@ -610,6 +610,7 @@ static const struct resource {
 	{"/v1/requests", false, get_requests},
 	{"/v1/leases", false, get_leases},
 	{"/v1/resolve", true, post_resolve},
+	{"/v1/result", true, post_result},
 	{"/v1/release", true, post_release},
 	{"/v1/service-add", true, post_service_add},
 	{"/v1/service-remove", true, post_service_remove},

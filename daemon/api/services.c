@@ -7,6 +7,9 @@
 
 #include "daemon/api/json.h"
 #include "daemon/services/services.h"
+#include "daemon/store/history.h"
+
+#define SAMPLES_MAX 48 /* newest, in an answer */
 
 static json_t *json_rows(const char *rows, size_t row_size, size_t n)
 {
@@ -162,12 +165,36 @@ void get_services(struct api_state *state, const struct api_request *request, st
 	api_reply_ok(ret, object);
 }
 
+struct sample_rows {
+	json_t *array;
+	const struct api_names *names;
+};
+
+static void add_sample(const struct history_sample *sample, void *arg)
+{
+	const struct sample_rows *rows = arg;
+	uint64_t good = sample->requests - sample->errors;
+	json_t *object = json_object();
+
+	set_hub(object, &sample->hub, rows->names);
+	api_set_text(object, "version", sample->version_text);
+	api_set_number(object, "unix_s", (uint64_t)sample->unix_s);
+	api_set_number(object, "span_s", sample->span_s);
+	api_set_number(object, "requests", sample->requests);
+	api_set_number(object, "errors", sample->errors);
+	if (good)
+		api_set_number(object, "latency_us", sample->latency_us_sum / good);
+	else
+		json_object_set_new(object, "latency_us", json_null());
+	json_array_append_new(rows->array, object);
+}
+
 void get_service_history(struct api_state *state, const struct api_request *request,
 			 struct api_reply *ret)
 {
 	const struct registry *registry = hub_get_registry(state->context.hub);
 	const char *name = request->argument(request->arg, "name");
-	json_t *object = api_object_new(), *array = json_array();
+	json_t *object = api_object_new(), *array = json_array(), *samples = json_array();
 	const struct registry_version *version;
 	struct api_names names;
 
@@ -175,8 +202,12 @@ void get_service_history(struct api_state *state, const struct api_request *requ
 	for (size_t i = 0; (version = registry_version_at(registry, i)); i++)
 		if (!name || strcmp(version->name, name) == 0)
 			json_array_append_new(array, api_json_version(version, &names));
+	if (name && state->context.history)
+		history_samples(state->context.history, name, SAMPLES_MAX, add_sample,
+				&(struct sample_rows){samples, &names});
 	api_names_fini(&names);
 	json_object_set_new(object, "versions", array);
+	json_object_set_new(object, "samples", samples);
 	api_reply_ok(ret, object);
 }
 

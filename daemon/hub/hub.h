@@ -234,6 +234,8 @@ void hub_on_service_removed(struct hub *hub, uint64_t now_ns, const char *name,
 /** hub_on_service_state() - Its health check says otherwise than before, or it drains. */
 void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
 			  const char *version_text, enum service_state state, struct effects *fx);
+/** hub_on_service_history() - A version known from an earlier run; before hub_on_start(). */
+void hub_on_service_history(struct hub *hub, const struct registry_version *version);
 /** hub_on_service_cached() - Bytes of BLOB_KEEP from an earlier run; before hub_on_start(). */
 void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len);
 /**

@@ -130,6 +130,11 @@ void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
 	own_publish(hub, now_ns, fx);
 }
 
+void hub_on_service_history(struct hub *hub, const struct registry_version *version)
+{
+	registry_restore_version(hub->registry, version);
+}
+
 void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len)
 {
 	if (len > 0 && len <= MANIFEST_MAX)

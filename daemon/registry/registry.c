@@ -29,7 +29,11 @@ struct registry_hub {
  * @blobs: sorted by digest
  * @wants: in no order
  * @versions: sorted by name, hub, first seen
- * @n_hubs: entries of @hubs; the other counts likewise
+ * @n_hubs: entries of @hubs
+ * @n_instances: of @instances
+ * @n_blobs: of @blobs
+ * @n_wants: of @wants
+ * @n_versions: of @versions
  * @bytes: of all blobs
  * @generation: see registry_generation()
  * @sweep_at: when to look for blobs nobody names
@@ -295,26 +299,36 @@ static void versions_make_room(struct registry *registry, const char *name,
 	version_remove(registry, oldest);
 }
 
+/* A zeroed line behind those of the same service and hub. */
+static struct registry_version *version_insert(struct registry *registry, const char *name,
+					       const struct hub_id *hub)
+{
+	struct registry_version *version;
+	size_t at = 0;
+
+	while (at < registry->n_versions && version_order(&registry->versions[at], name, hub) <= 0)
+		at++;
+	registry->versions =
+		grown(registry->versions, registry->n_versions, sizeof(*registry->versions));
+	memmove(&registry->versions[at + 1], &registry->versions[at],
+		(registry->n_versions - at) * sizeof(*registry->versions));
+	registry->n_versions++;
+	version = &registry->versions[at];
+	*version = (struct registry_version){.hub = *hub};
+	memcpy(version->name, name, strlen(name) + 1);
+	return version;
+}
+
 static void version_seen(struct registry *registry, uint64_t now_ns, int64_t unix_s,
 			 const struct registry_instance *instance)
 {
 	const struct manifest *manifest = &instance->manifest;
 	struct registry_version *version = version_find(registry, &manifest->hub, instance->digest);
-	size_t at = 0;
 
 	if (!version) {
 		versions_make_room(registry, manifest->name, &manifest->hub);
-		while (at < registry->n_versions &&
-		       version_order(&registry->versions[at], manifest->name, &manifest->hub) <= 0)
-			at++;
-		registry->versions = grown(registry->versions, registry->n_versions,
-					   sizeof(*registry->versions));
-		memmove(&registry->versions[at + 1], &registry->versions[at],
-			(registry->n_versions - at) * sizeof(*registry->versions));
-		registry->n_versions++;
-		version = &registry->versions[at];
-		*version = (struct registry_version){.hub = manifest->hub, .first_unix_s = unix_s};
-		memcpy(version->name, manifest->name, sizeof(version->name));
+		version = version_insert(registry, manifest->name, &manifest->hub);
+		version->first_unix_s = unix_s;
 		memcpy(version->version_text, manifest->version_text,
 		       sizeof(version->version_text));
 		memcpy(version->digest, instance->digest, SHA256_LEN);
@@ -322,6 +336,24 @@ static void version_seen(struct registry *registry, uint64_t now_ns, int64_t uni
 	version->is_current = true;
 	version->last_ns = now_ns;
 	version->last_unix_s = unix_s;
+}
+
+bool registry_restore_version(struct registry *registry, const struct registry_version *version)
+{
+	struct registry_version *line;
+	size_t same = 0;
+
+	for (size_t i = 0; i < registry->n_versions; i++)
+		same += version_order(&registry->versions[i], version->name, &version->hub) == 0;
+	if (registry->n_versions == REGISTRY_VERSIONS_MAX ||
+	    same == REGISTRY_VERSIONS_PER_SERVICE_MAX ||
+	    version_find(registry, &version->hub, version->digest))
+		return false;
+	line = version_insert(registry, version->name, &version->hub);
+	*line = *version;
+	line->is_current = false;
+	line->last_ns = 0;
+	return true;
 }
 
 const struct registry_version *registry_version_at(const struct registry *registry, size_t i)

@@ -249,6 +249,14 @@ struct registry_instance *registry_at(const struct registry *registry, size_t i)
 size_t registry_first(const struct registry *registry, const char *name);
 struct registry_instance *registry_find(const struct registry *registry, const struct hub_id *hub,
 					const uint8_t *digest);
+/**
+ * registry_restore_version() - A line of history from an earlier run.
+ * @registry: is new, or has less than its share of the service
+ * @version: copied; not current before a catalogue names it
+ *
+ * Return: false when there is no room, or the line is there.
+ */
+bool registry_restore_version(struct registry *registry, const struct registry_version *version);
 /** registry_version_at() - History in order of name, hub, first seen; NULL at the end. */
 const struct registry_version *registry_version_at(const struct registry *registry, size_t i);
 

@@ -10,6 +10,7 @@
 #include "daemon/config/lines.h"
 #include "daemon/lib/cleanup.h"
 #include "daemon/lib/memory.h"
+#include "daemon/services/health.h"
 
 #define TEXT_MAX 255
 
@@ -24,7 +25,10 @@
  * @capabilities: list
  * @credentials: list
  * @zones: list
- * @endpoints_count: entries of @endpoints; the other counts likewise
+ * @endpoints_count: entries of @endpoints
+ * @capabilities_count: of @capabilities
+ * @credentials_count: of @credentials
+ * @zones_count: of @zones
  * @needs: section
  * @available: section
  * @health: section
@@ -305,12 +309,14 @@ static void check_health(struct check *check)
 		check->ret->manifest.health_interval_ms = 0;
 	if (target)
 		memcpy(check->ret->health_target, target, strlen(target) + 1);
-	if (health == MANIFEST_HEALTH_COMMAND && (!target || target[0] != '/'))
+	if (health == MANIFEST_HEALTH_COMMAND) /* meshd gives up the right to run programs */
+		complain(check, "health.kind",
+			 "this meshd cannot run commands; write tcp, http or grpc");
+	else if (target && !health_target_is_valid((uint8_t)health, target))
 		complain(check, "health.target",
-			 "a command check needs health.target; write the program's full path");
-	if (health == MANIFEST_HEALTH_HTTP && target && target[0] != '/')
-		complain(check, "health.target",
-			 "health.target '%.64s' is no path; write one like /healthz", target);
+			 "health.target '%.64s' does not fit the kind; write ADDRESS:PORT for tcp, "
+			 "/PATH for http, a service for grpc",
+			 target);
 }
 
 static void check_format(struct check *check)

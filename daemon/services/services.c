@@ -21,6 +21,7 @@
 #include "daemon/lib/cleanup.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
+#include "daemon/services/health.h"
 
 #define SUFFIX ".yaml"
 #define TEMP_NAME ".incoming"
@@ -32,6 +33,8 @@
  * @definition: in force, NULL none
  * @error: of the content last read, NULL none
  * @is_seen: mark of a scan
+ * @services: it belongs to
+ * @health: checker, NULL none
  */
 struct file {
 	char name[SERVICES_FILE_NAME_MAX + 1];
@@ -39,6 +42,8 @@ struct file {
 	struct service_definition *definition;
 	char *error;
 	bool is_seen;
+	struct services *services;
+	struct health *health;
 };
 
 /**
@@ -67,6 +72,7 @@ static _Thread_local char error_buffer[512];
 
 static void file_free(struct file *file)
 {
+	health_free(file->health);
 	free(file->definition);
 	free(file->error);
 	free(file);
@@ -118,6 +124,31 @@ static void file_set_error(struct file *file, const char *text)
 		log_lines(text);
 }
 
+static void on_health(void *arg, enum service_state state, const char *why)
+{
+	struct file *file = arg;
+	const struct manifest *m = &file->definition->manifest;
+
+	if (why[0])
+		log_warning(LOG_LOCAL_CLASS,
+			    "event=service-unwell service=%s version=%s why=\"%s\"", m->name,
+			    m->version_text, why);
+	file->services->events.state(file->services->events.arg, m->name, m->version_text, state);
+}
+
+/* A changed check begins with what the service is believed to be: available. */
+static void restart_health(struct services *services, struct file *file)
+{
+	const struct service_definition *d = file->definition;
+
+	health_free(file->health);
+	file->health = NULL;
+	services->events.state(services->events.arg, d->manifest.name, d->manifest.version_text,
+			       SERVICE_AVAILABLE);
+	if (d->manifest.health != MANIFEST_HEALTH_NONE)
+		file->health = health_new(services->settle.loop, d, on_health, file);
+}
+
 static void apply(struct services *services, struct file *file, struct service_definition *new)
 {
 	_cleanup_free_ struct service_definition *old = file->definition;
@@ -137,6 +168,7 @@ static void apply(struct services *services, struct file *file, struct service_d
 	if (old && !is_same_service(old, new))
 		services->events.removed(services->events.arg, old->manifest.name,
 					 old->manifest.version_text);
+	restart_health(services, file);
 	file_set_error(file, NULL);
 	log_info(LOG_INFO_CLASS, "event=service-set file=%s service=%s version=%s", file->name,
 		 new->manifest.name, new->manifest.version_text);
@@ -192,6 +224,7 @@ static struct file *file_get(struct services *services, const char *name)
 	if (file || services->n == SERVICES_FILES_MAX)
 		return file;
 	file = services->files[services->n++] = xnew(struct file);
+	file->services = services;
 	snprintf(file->name, sizeof(file->name), "%s", name);
 	return file;
 }
@@ -345,8 +378,6 @@ static void on_handle_closed(uv_handle_t *handle)
 
 	if (--services->handles)
 		return;
-	for (size_t i = 0; i < services->n; i++)
-		file_free(services->files[i]);
 	close(services->fd);
 	free(services);
 }
@@ -355,6 +386,9 @@ void services_close(struct services *services)
 {
 	if (!services)
 		return;
+	for (size_t i = 0; i < services->n; i++)
+		file_free(services->files[i]);
+	services->n = 0;
 	uv_close((uv_handle_t *)&services->watch, on_handle_closed);
 	uv_close((uv_handle_t *)&services->settle, on_handle_closed);
 }

@@ -16,6 +16,7 @@
 #include "daemon/datapath/datapath.h"
 #include "daemon/hub/hub.h"
 #include "daemon/services/services.h"
+#include "daemon/store/history.h"
 #include "daemon/store/store.h"
 #include "daemon/transport/transport.h"
 #include "daemon/trust/trust.h"
@@ -23,6 +24,8 @@
 
 #define DAEMON_EFFECT_ROUNDS_MAX 64 /* then the loop runs before the rest */
 #define DAEMON_CLOCK_MS 60000 /* between two looks at the wall clock */
+#define DAEMON_HISTORY_MS 60000 /* between two writes of the services' history */
+#define DAEMON_HISTORY_THIN 60 /* writes after which it is made thinner */
 #define DAEMON_STOP_MS 500 /* for the goodbye to leave */
 #define DAEMON_STOP_STEP_MS 20 /* between two looks whether it has */
 #define DAEMON_ERROR_MAX 512
@@ -39,6 +42,7 @@
  * @underlay: beacons and interfaces
  * @transport: sessions
  * @services: what this hub provides
+ * @history: of services; NULL: it could not be opened
  * @api: local socket
  * @fx: effects waiting to be carried out
  * @running: effects being carried out
@@ -47,6 +51,8 @@
  * @stop_at_ns: when to stop waiting for it
  * @deadline: fires when hub_on_timer() is due
  * @clock: fires to look at the wall clock
+ * @history_timer: fires when @history is to be written
+ * @history_writes: so far
  * @watchdog: tells systemd that the loop turns
  * @stop: fires until the goodbye has left
  * @on_terminate: SIGTERM
@@ -68,11 +74,13 @@ struct daemon {
 	struct underlay *underlay;
 	struct transport *transport;
 	struct services *services;
+	struct history *history;
 	struct api *api;
 	struct effects fx, running;
 	bool is_running, is_stopping;
 	uint64_t stop_at_ns;
-	uv_timer_t deadline, clock, watchdog, stop;
+	uv_timer_t deadline, clock, history_timer, watchdog, stop;
+	unsigned int history_writes;
 	uv_signal_t on_terminate, on_interrupt, on_hangup;
 	uint8_t *keys;
 	struct in6_addr mesh_prefix;
@@ -101,7 +109,14 @@ struct services_events daemon_services_events(struct daemon *d);
 uint64_t daemon_resolve(void *arg, const struct broker_query *query);
 /** daemon_release() - The user of a request is done. */
 void daemon_release(void *arg, uint64_t request);
-/** daemon_read_cache() - Manifests of an earlier run, to the hub. */
+/** daemon_result() - A use of a service ended. */
+void daemon_result(void *arg, const struct hub_id *provider, const uint8_t *digest, bool is_error,
+		   uint64_t latency_us);
+/** daemon_open_history() - Opens @d->history, or says why not and goes on without. */
+void daemon_open_history(struct daemon *d);
+/** daemon_write_history() - What the registry knows, to disk. */
+void daemon_write_history(struct daemon *d);
+/** daemon_read_cache() - Manifests and history of an earlier run, to the hub. */
 void daemon_read_cache(struct daemon *d);
 /** daemon_run_blob() - BLOB_KEEP and BLOB_FORGET. */
 void daemon_run_blob(struct daemon *d, const struct effect *effect);

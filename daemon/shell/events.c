@@ -157,6 +157,11 @@ static void on_clock(uv_timer_t *timer)
 	daemon_run_effects(d);
 }
 
+static void on_history(uv_timer_t *timer)
+{
+	daemon_write_history(timer->data);
+}
+
 /* Runs from the loop, so a stuck loop stops it and systemd restarts us. */
 static void on_watchdog(uv_timer_t *timer)
 {
@@ -233,6 +238,7 @@ void daemon_start_events(struct daemon *d)
 
 	start_timer(d, &d->deadline);
 	start_timer(d, &d->clock);
+	start_timer(d, &d->history_timer);
 	start_timer(d, &d->watchdog);
 	start_timer(d, &d->stop);
 	start_signal(d, &d->on_terminate, on_stop_signal, SIGTERM);
@@ -240,6 +246,7 @@ void daemon_start_events(struct daemon *d)
 	start_signal(d, &d->on_hangup, on_hangup_signal, SIGHUP);
 	if (watchdog_us > 0)
 		uv_timer_start(&d->watchdog, on_watchdog, 0, watchdog_us / 2000);
+	uv_timer_start(&d->history_timer, on_history, DAEMON_HISTORY_MS, DAEMON_HISTORY_MS);
 	uv_timer_start(&d->clock, on_clock, DAEMON_CLOCK_MS, DAEMON_CLOCK_MS);
 	hub_on_clock(d->hub, daemon_now_ns(d), daemon_unix_time());
 	daemon_read_cache(d);
@@ -251,10 +258,10 @@ void daemon_start_events(struct daemon *d)
 void daemon_close_events(struct daemon *d)
 {
 	uv_handle_t *handles[] = {
-		(uv_handle_t *)&d->deadline,	 (uv_handle_t *)&d->clock,
-		(uv_handle_t *)&d->watchdog,	 (uv_handle_t *)&d->stop,
-		(uv_handle_t *)&d->on_terminate, (uv_handle_t *)&d->on_interrupt,
-		(uv_handle_t *)&d->on_hangup,
+		(uv_handle_t *)&d->deadline,	  (uv_handle_t *)&d->clock,
+		(uv_handle_t *)&d->history_timer, (uv_handle_t *)&d->watchdog,
+		(uv_handle_t *)&d->stop,	  (uv_handle_t *)&d->on_terminate,
+		(uv_handle_t *)&d->on_interrupt,  (uv_handle_t *)&d->on_hangup,
 	};
 
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)

@@ -721,6 +721,9 @@ static void resolve_shows_candidates_and_release_forgets_them(void **state)
 	answer = ask("GET", "/v1/requests", "id", "1", NULL, 200);
 	assert_int_equal(json_integer_value(json_object_get(answer, "request")), 1);
 	json_decref(answer);
+	json_decref(ask("POST", "/v1/result", NULL, NULL,
+			"{\"request\":1,\"is_ok\":true,\"latency_us\":5}", 404));
+	json_decref(ask("POST", "/v1/result", NULL, NULL, "{\"request\":1}", 400));
 	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 200));
 	json_decref(ask("POST", "/v1/release", NULL, NULL, "{\"request\":1}", 404));
 	json_decref(ask("GET", "/v1/requests", "id", "1", NULL, 404));

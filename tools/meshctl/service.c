@@ -163,8 +163,23 @@ void draw_service_history(struct meshctl *ctl, const json_t *answer)
 		{"LATENCY", "latency_us", cell_us, NULL, true},
 	};
 
+	static const struct column samples[] = {
+		{"FROM", "unix_s", cell_unix_s},
+		{"SECONDS", "span_s", cell_number, NULL, true},
+		{"VERSION", "version", cell_text},
+		{"HUB", "hub_name", cell_text},
+		{"REQUESTS", "requests", cell_number, NULL, true},
+		{"ERRORS", "errors", cell_number, NULL, true},
+		{"LATENCY", "latency_us", cell_us, NULL, true},
+	};
+
 	output_table(ctl, json_object_get(answer, "versions"), columns,
 		     sizeof(columns) / sizeof(columns[0]), "no version was seen");
+	if (json_array_size(json_object_get(answer, "samples"))) {
+		fputc('\n', ctl->out);
+		output_table(ctl, json_object_get(answer, "samples"), samples,
+			     sizeof(samples) / sizeof(samples[0]), "");
+	}
 }
 
 static void draw_added(struct meshctl *ctl, const json_t *answer)
