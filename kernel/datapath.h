@@ -5,18 +5,28 @@
 
 #include "device.h"
 
+struct hm_frame;
+
 /* tx.c: ndo_start_xmit */
 netdev_tx_t hm_xmit(struct sk_buff *skb, struct net_device *dev);
+/* tx.c: room for frames in pages that are @skb's alone. */
+unsigned int hm_super_add_pages(struct sk_buff *skb, struct hm_frame *frame, unsigned int frames,
+				unsigned int frame_len, unsigned int last_len);
 /* tx.c: send the frames of a train; they are consumed.  RCU, BH disabled. */
 struct hm_train_load;
 void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load);
 /* tx.c: a seal key came into use: send what was held.  Process context or BH. */
 void hm_release_held(struct hm_hub *hub);
+/* tx.c: tell meshd, once a second at most, that @hub and we lack a key. */
+void hm_ask_for_session(struct hm_hub *hub);
 /* tx.c: the hub is going or the wait was too long: drop what was held. */
 void hm_drop_held(struct hm_hub *hub);
 /* hold timer of a hub, INIT_DELAYED_WORK by hub.c */
 void hm_hold_expired(struct work_struct *work);
 
+/* rx.c: a packet with a copy of @f and nothing else, room for outer headers in front;
+ * NULL without memory. */
+struct sk_buff *hm_frame_copy(const struct hm_frame *f);
 /* rx.c: a packet of frames came in by a carrier; consumes @skb. */
 void hm_receive(struct hm_device *hm, struct sk_buff *skb);
 bool hm_receive_claims(const struct hm_device *hm, const struct hm_hdr *h);
@@ -28,10 +38,12 @@ int hm_udp_receive(struct sock *sk, struct sk_buff *skb);
  * its queue (qos.c) lets it go.  Consumes @skb (frames at skb->data); @frame
  * lists its @n frames.  RCU read side, BH disabled.  Returns 0 (sent or waiting)
  * or the drop reason, counted. */
-struct hm_frame;
 enum hubmesh_drop hm_hop_send(struct hm_link *link, struct sk_buff *skb,
 			      struct hm_frame *frame, unsigned int n,
 			      u16 flow, u8 dsfield);
+/* tunnel.c: the same through the tunnel to hub @end; returns how many frames left. */
+unsigned int hm_tunnel_send(struct hm_link *link, const u8 *end, struct sk_buff *skb,
+			    const struct hm_frame *frame, unsigned int n);
 /* tx.c: the same for a packet that has waited in the queue of @link and is found
  * with its frames not listed. */
 enum hubmesh_drop hm_hop_send_waited(struct hm_link *link, struct sk_buff *skb);

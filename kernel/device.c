@@ -97,6 +97,9 @@ static int hm_dev_init(struct net_device *dev)
 	hm->hop_rate_pps = HM_HOP_RATE_PPS_DEFAULT;
 	get_random_bytes(&hm->flow_key, sizeof(hm->flow_key));
 	hm_storm_init(&hm->storm);
+	hm->storm.pps[HM_STORM_UNKNOWN] = HM_STORM_UNKNOWN_PPS_DEFAULT;
+	hm_keyring_init(&hm->sender);
+	hm_groups_init(hm);
 
 	hm->counters = hm_counters_alloc(0);
 	if (!hm->counters)
@@ -134,10 +137,13 @@ static void hm_dev_uninit(struct net_device *dev)
 {
 	struct hm_device *hm = netdev_priv(dev);
 
+	hm_groups_stop(hm);
 	mutex_lock(&hm->lock);
 	hm->dead = true;
 	hm_route_abort(hm);
 	hm_filter_clear(hm);
+	hm_tree_withdraw(hm, &hm->tree);
+	hm_keyring_clear(&hm->sender);
 	hm_hubs_clear(hm);
 	hm_links_clear(hm);
 	hm_rules_replace(hm, NULL);
@@ -150,6 +156,7 @@ static void hm_dev_free(struct net_device *dev)
 {
 	struct hm_device *hm = netdev_priv(dev);
 
+	hm_groups_fini(hm);
 	hm_fdb_fini(hm);
 	hm_trains_fini(hm);
 	gro_cells_destroy(&hm->gro_cells);
@@ -232,6 +239,7 @@ static const struct net_device_ops hm_netdev_ops = {
 	.ndo_stop		= hm_stop,
 	.ndo_start_xmit		= hm_xmit,
 	.ndo_set_mac_address	= hm_set_mac_address,
+	.ndo_set_rx_mode	= hm_groups_rx_mode,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_get_stats64	= hm_get_stats64,
 };
@@ -442,6 +450,8 @@ static void apply_settings(struct hm_device *hm, const struct hm_device_config *
 	if (cfg->set & BIT(HUBMESH_A_DEVICE_STORM))
 		for (kind = 0; kind < HM_STORM_KINDS; kind++)
 			WRITE_ONCE(hm->storm.pps[kind], cfg->storm_pps[kind]);
+	if (cfg->set & BIT(HUBMESH_A_DEVICE_PEERS))
+		hm_peers_replace(hm, &cfg->peers);
 	if (cfg->set & BIT(HUBMESH_A_DEVICE_CONTROL_PORT))
 		WRITE_ONCE(hm->control_port, cfg->control_port);
 	if (cfg->set & BIT(HUBMESH_A_DEVICE_TTL))

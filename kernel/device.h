@@ -10,6 +10,10 @@
 #include <net/gro_cells.h>
 #include "classify.h"
 #include "fdb.h"
+#include "groups.h"
+#include "key.h"
+#include "peers.h"
+#include "tree.h"
 
 /**
  * struct hm_device - private part of a mesh interface
@@ -61,6 +65,11 @@
  * @filter: rule set in force, or NULL for none; changes under @lock
  * @pending_filter: rule set of the unfinished transaction, owned by filter.c
  * @filter_generation: of the rule set in force
+ * @tree: tree with us as its root
+ * @sender: keys that tree frames are sealed with here
+ * @n_proved: hubs known to have the one that transmit uses
+ * @groups: multicast that is wanted here
+ * @peers: hubs that frames are exchanged with
  */
 struct hm_device {
 	struct net_device *dev;
@@ -101,6 +110,11 @@ struct hm_device {
 	struct hm_filter __rcu *filter;
 	struct hm_filter *pending_filter;
 	u64 filter_generation;
+	struct hm_tree_place tree;
+	struct hm_keyring sender;
+	u32 n_proved;
+	struct hm_groups groups;
+	struct hm_peers peers;
 };
 
 /**
@@ -130,6 +144,7 @@ bool hm_dev_is_hubmesh(const struct net_device *dev);
  * @rekey_frames: new soft limit of a key
  * @hop_rate_pps: new limit of HOP frames
  * @storm_pps: new limits of what is flooded
+ * @peers: hubs that frames are exchanged with
  */
 struct hm_device_config {
 	u32 set;
@@ -140,6 +155,7 @@ struct hm_device_config {
 	u64 rekey_frames;
 	u32 hop_rate_pps;
 	u32 storm_pps[HM_STORM_KINDS];
+	struct hm_peers peers;
 };
 
 int hm_device_configure(struct hm_device *hm, const struct hm_device_config *cfg,

@@ -225,11 +225,19 @@ static struct packet_type ether_handler __read_mostly = {
 
 /* ---- segmentation -------------------------------------------------------- */
 
-/* Cut a super-packet; every frame gets the Ethernet header in front of it. */
+/*
+ * Cut a super-packet; every frame gets the Ethernet header in front of it.  The frames need no
+ * checksum; the packet keeps its mark, for the stack looks at it once more.
+ */
 static struct sk_buff *ether_gso_segment(struct sk_buff *skb, netdev_features_t features)
 {
+	u8 ip_summed = skb->ip_summed;
+	struct sk_buff *frames;
+
 	skb->ip_summed = CHECKSUM_NONE;
-	return skb_segment(skb, features);
+	frames = skb_segment(skb, features);
+	skb->ip_summed = ip_summed;
+	return frames;
 }
 
 static struct packet_offload ether_offload __read_mostly = {

@@ -88,6 +88,17 @@ static int put_key_phase(struct sk_buff *skb, u8 phase)
 	return 0;
 }
 
+static int put_sender_key(struct sk_buff *skb, u8 phase)
+{
+	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_KEY);
+
+	if (!nest || nla_put_u8(skb, HUBMESH_A_KEY_PHASE, phase) ||
+	    nla_put_u32(skb, HUBMESH_A_KEY_SCOPE, HUBMESH_KEY_SCOPE_SENDER))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
 /**
  * hm_event_link() - Tell that a link's state changed
  * @link: link, as LINK_GET would show it
@@ -101,6 +112,22 @@ void hm_event_link(struct hm_link *link)
 	rcu_read_lock();
 	if (event_begin(&msg, link->hm, HUBMESH_EVENT_LINK))
 		event_send(&msg, hm_nl_put_link(msg.skb, link));
+	rcu_read_unlock();
+}
+
+/**
+ * hm_event_groups() - Tell that other groups are wanted here
+ * @hm: device; GROUP_GET shows them
+ *
+ * Context: Any but hard interrupts.
+ */
+void hm_event_groups(struct hm_device *hm)
+{
+	struct event_message msg;
+
+	rcu_read_lock();
+	if (event_begin(&msg, hm, HUBMESH_EVENT_GROUPS))
+		event_send(&msg, 0);
 	rcu_read_unlock();
 }
 
@@ -136,6 +163,25 @@ void hm_event_hub_key(struct hm_hub *hub, u8 phase, enum hubmesh_event what)
 	if (event_begin(&msg, hub->hm, what))
 		event_send(&msg, put_hub_id(msg.skb, hub->id) ?:
 				 put_key_phase(msg.skb, phase));
+	rcu_read_unlock();
+}
+
+/**
+ * hm_event_sender_key() - Tell about a key we seal tree frames with
+ * @hm: device
+ * @phase: the key's phase
+ * @what: HUBMESH_EVENT_KEY_NEEDED or HUBMESH_EVENT_KEY_IN_USE
+ *
+ * Context: Any but hard interrupts.
+ */
+void hm_event_sender_key(struct hm_device *hm, u8 phase, enum hubmesh_event what)
+{
+	struct event_message msg;
+
+	rcu_read_lock();
+	if (event_begin(&msg, hm, what))
+		event_send(&msg, put_hub_id(msg.skb, hm_own_id(hm)) ?:
+				 put_sender_key(msg.skb, phase));
 	rcu_read_unlock();
 }
 

@@ -123,13 +123,13 @@ static u16 source_zone(const struct hm_filter *filter, const struct hm_device *h
 	return zone;
 }
 
-/* Zone of @dst at @hub.  False if no rule here says: the hub decides. */
+/* Zone of @dst at @hub, or anywhere if that is NULL.  False if no rule here says: the hub decides. */
 static bool remote_zone(const struct hm_filter *filter, const struct hm_hub *hub, const u8 *dst,
 			const struct hm_inner *in, u16 *zone)
 {
 	return zone_of(filter, HM_ZONE_MAC, dst, 0, zone) ||
 	       (in->vlan && zone_of(filter, HM_ZONE_VLAN, NULL, in->vlan, zone)) ||
-	       zone_of(filter, HM_ZONE_HUB, hub->id, 0, zone);
+	       (hub && zone_of(filter, HM_ZONE_HUB, hub->id, 0, zone));
 }
 
 /* Zone of @dst here. */
@@ -160,7 +160,7 @@ static u16 local_zone(const struct hm_filter *filter, const struct hm_device *hm
  * struct hm_case - a frame to decide on
  * @hm: device
  * @filter: rule set
- * @hub: hub it goes to, or comes from
+ * @hub: hub it goes to, or comes from; NULL if it goes to all
  * @in: what it is
  * @src_zone: zone of the sender
  * @dst_zone: zone of the receiver
@@ -279,6 +279,7 @@ static const struct hm_acl_entry *acl_find(const struct hm_case *c)
 static void log_hit(const struct hm_acl_entry *entry, const struct hm_case *c)
 {
 	const struct hm_inner *in = c->in;
+	static const u8 to_all[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	char src[HM_ADDRESS_TEXT] = "-", dst[HM_ADDRESS_TEXT] = "-";
 
 	if (!net_ratelimit())
@@ -291,7 +292,7 @@ static void log_hit(const struct hm_acl_entry *entry, const struct hm_case *c)
 		    "acl generation=%llu entry=%td action=%s direction=%s hub=%pM src_zone=%u dst_zone=%u ethertype=0x%04x vlan=%u protocol=%u src=%s dst=%s sport=%u dport=%u\n",
 		    c->filter->generation, entry - c->filter->acl,
 		    entry->rule.action == HUBMESH_ACL_DENY ? "deny" : "accept",
-		    c->is_rx ? "rx" : "tx", c->hub->id, c->src_zone, c->dst_zone, in->ethertype,
+		    c->is_rx ? "rx" : "tx", c->hub ? c->hub->id : to_all, c->src_zone, c->dst_zone, in->ethertype,
 		    in->vlan, in->protocol, src, dst, in->sport, in->dport);
 }
 
@@ -335,19 +336,20 @@ static bool is_control_resolution(const struct hm_case *c)
 /* ---- transmit ------------------------------------------------------------------ */
 
 /**
- * hm_filter_tx() - May a frame be sealed for a hub?
+ * hm_filter_tx() - May a frame be sealed?
  * @filter: rule set
- * @hub: hub it is for
+ * @hm: device
+ * @hub: hub it is for; NULL for all, if not hm_filter_asks_hub()
  * @skb: inner frame or GSO super-frame; its headers are made linear
  * @zone: set to its zone, for the sealed part
  *
  * Context: RCU read side, BH disabled.
  * Return: 0 or why not, not counted.
  */
-enum hubmesh_drop hm_filter_tx(const struct hm_filter *filter, const struct hm_hub *hub,
-			       struct sk_buff *skb, __be16 *zone)
+enum hubmesh_drop hm_filter_tx(const struct hm_filter *filter, const struct hm_device *hm,
+			       const struct hm_hub *hub, struct sk_buff *skb, __be16 *zone)
 {
-	struct hm_case c = { .hm = hub->hm, .filter = filter, .hub = hub };
+	struct hm_case c = { .hm = hm, .filter = filter, .hub = hub };
 	const struct ethhdr *eth;
 	struct hm_inner in;
 
@@ -356,15 +358,15 @@ enum hubmesh_drop hm_filter_tx(const struct hm_filter *filter, const struct hm_h
 	eth = (const struct ethhdr *)skb->data;
 	if (unlikely(!hm_inner_read_link(&in, skb->data, skb_headlen(skb))))
 		return HUBMESH_DROP_TX_MALFORMED;
-	c.src_zone = source_zone(filter, hub->hm, skb, &in);
+	c.src_zone = source_zone(filter, hm, skb, &in);
 	*zone = htons(c.src_zone);
-	if (hm_is_control_frame(hub->hm, skb->data, skb_headlen(skb), hub->id))
+	if (hub && hm_is_control_frame(hm, skb->data, skb_headlen(skb), hub->id))
 		return 0;
 	if (unlikely(!hm_inner_read_net(&in, skb->data, skb_headlen(skb), skb->len)))
 		return HUBMESH_DROP_TX_MALFORMED;
 	c.in = &in;
 	c.knows_dst = remote_zone(filter, hub, eth->h_dest, &in, &c.dst_zone);
-	c.is_from_hub = ether_addr_equal(eth->h_source, hm_own_id(hub->hm));
+	c.is_from_hub = ether_addr_equal(eth->h_source, hm_own_id(hm));
 	c.frames = skb_shinfo(skb)->gso_segs ?: 1;
 	if (is_control_resolution(&c))
 		return 0;

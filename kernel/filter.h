@@ -175,11 +175,17 @@ void hm_filter_clear(struct hm_device *hm);
 u64 hm_hits_sum(const struct hm_hits *hits);
 
 /* Frames. */
-enum hubmesh_drop hm_filter_tx(const struct hm_filter *filter, const struct hm_hub *hub,
-			       struct sk_buff *skb, __be16 *zone);
+enum hubmesh_drop hm_filter_tx(const struct hm_filter *filter, const struct hm_device *hm,
+			       const struct hm_hub *hub, struct sk_buff *skb, __be16 *zone);
 void hm_police_init(struct hm_police *police, struct hm_hub *hub);
 enum hubmesh_drop hm_police_inner(struct hm_police *police, const u8 *frame, unsigned int len,
 				  u16 zone, u8 ttl);
+
+/* Does what may be sent depend on the hub that it is for? */
+static inline bool hm_filter_asks_hub(const struct hm_filter *filter)
+{
+	return filter->kinds & BIT(HM_ZONE_HUB);
+}
 
 /* Is there anything to check? */
 static inline bool hm_police_is_on(const struct hm_police *police)

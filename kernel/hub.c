@@ -115,6 +115,7 @@ static struct hm_hub *hub_alloc(struct hm_device *hm, const u8 *id)
 	hub->hm = hm;
 	ether_addr_copy(hub->id, id);
 	hm_keyring_init(&hub->keys);
+	hm_keyring_init(&hub->sender);
 	skb_queue_head_init(&hub->held);
 	INIT_DELAYED_WORK(&hub->hold_work, hm_hold_expired);
 	INIT_LIST_HEAD(&hub->macs);
@@ -158,6 +159,7 @@ int hm_hub_new(struct hm_device *hm, const u8 *id, struct netlink_ext_ack *extac
 	hub = hub_alloc(hm, id);
 	if (!hub)
 		return -ENOMEM;
+	hm_peers_bar(hub);
 	hlist_add_head_rcu(&hub->node, &hm->hubs[hub_bucket(id)]);
 	hm->n_hubs++;
 	hm_tables_changed(hm);
@@ -180,7 +182,11 @@ void hm_hub_del(struct hm_hub *hub)
 	hm_tables_changed(hm);
 	hm_route_hub_gone(hub);
 	hm_fdb_hub_gone(hm, hub);
+	hm_tree_withdraw(hm, &hub->tree);
 	hm_keyring_clear(&hub->keys);
+	hm_keyring_clear(&hub->sender);
+	if (hub->sender_proved)
+		hm_hubs_sender_changed(hm);
 	hm_hub_put(hub);
 }
 
@@ -215,4 +221,70 @@ void hm_hubs_drop_held(struct hm_device *hm)
 	lockdep_assert_held(&hm->lock);
 	hm_for_each_hub(hm, bucket, hub)
 		hm_drop_held(hub);
+}
+
+/**
+ * hm_hubs_sender_changed() - Count anew who has the sender key that transmit uses
+ * @hm: device whose sender key, or what is known of it, has changed
+ *
+ * Context: Process context, hm->lock held.
+ */
+void hm_hubs_sender_changed(struct hm_device *hm)
+{
+	unsigned int bucket;
+	struct hm_hub *hub;
+	u32 n = 0;
+	int phase;
+
+	lockdep_assert_held(&hm->lock);
+	rcu_read_lock();
+	phase = hm_keyring_tx_phase(&hm->sender);
+	rcu_read_unlock();
+	if (phase >= 0)
+		hm_for_each_hub(hm, bucket, hub)
+			n += !!(hub->sender_proved & BIT(phase));
+	WRITE_ONCE(hm->n_proved, n);
+}
+
+/**
+ * hm_hub_sender_proved() - A hub has a phase of our sender key
+ * @hub: hub
+ * @phase: installed phase
+ *
+ * Context: Process context, hub->hm->lock held.
+ */
+void hm_hub_sender_proved(struct hm_hub *hub, u8 phase)
+{
+	WRITE_ONCE(hub->sender_proved, hub->sender_proved | BIT(phase));
+	hm_hubs_sender_changed(hub->hm);
+}
+
+/**
+ * hm_hub_sender_lost() - A hub has no sender key of ours any more
+ * @hub: hub that was restarted
+ *
+ * Context: Process context, hub->hm->lock held.
+ */
+void hm_hub_sender_lost(struct hm_hub *hub)
+{
+	WRITE_ONCE(hub->sender_proved, 0);
+	hm_hubs_sender_changed(hub->hm);
+}
+
+/**
+ * hm_hubs_sender_gone() - A phase of our sender key is not what it was
+ * @hm: device
+ * @phase: phase that nobody has proved any more
+ *
+ * Context: Process context, hm->lock held.
+ */
+void hm_hubs_sender_gone(struct hm_device *hm, u8 phase)
+{
+	unsigned int bucket;
+	struct hm_hub *hub;
+
+	lockdep_assert_held(&hm->lock);
+	hm_for_each_hub(hm, bucket, hub)
+		WRITE_ONCE(hub->sender_proved, hub->sender_proved & ~BIT(phase));
+	hm_hubs_sender_changed(hm);
 }

@@ -5,6 +5,7 @@
 #include <linux/skbuff.h>
 #include "guard.h"
 #include "route.h"
+#include "tree.h"
 
 /**
  * struct hm_hub - another member of the mesh
@@ -14,6 +15,11 @@
  * @nexthops: route in force, or NULL
  * @staged: route of the unfinished route set, or NULL; under the device lock
  * @keys: seal keys of the pair
+ * @tree: tree with it as the root
+ * @sender: keys it seals tree frames with; none is for transmit
+ * @sender_proved: mask of the phases of our sender key it is known to have; under the
+ *	device lock, READ_ONCE on the fast path
+ * @barred: HM_BARRED_*; READ_ONCE on the fast path
  * @counters: per-CPU statistics: tx sealed to it, rx opened from it
  * @held: inner frames that wait for a seal key, at most HM_HOLD_FRAMES_MAX
  * @hold_work: drops @held after HM_HOLD_MS
@@ -39,6 +45,9 @@ struct hm_hub {
 	struct hm_nexthops __rcu *nexthops;
 	struct hm_nexthops *staged;
 	struct hm_keyring keys;
+	struct hm_tree_place tree;
+	struct hm_keyring sender;
+	u8 sender_proved, barred;
 	struct hm_counters __percpu *counters;
 	struct sk_buff_head held;
 	struct delayed_work hold_work;
@@ -59,6 +68,12 @@ void hm_hubs_clear(struct hm_device *hm);
 bool hm_hub_id_is_valid(const u8 *id);
 int hm_hub_new(struct hm_device *hm, const u8 *id, struct netlink_ext_ack *extack);
 void hm_hub_del(struct hm_hub *hub);
+/* hub.c: @hub has @phase of our sender key; it has none any more; that phase is gone;
+ * transmit uses another phase.  hm->lock held. */
+void hm_hub_sender_proved(struct hm_hub *hub, u8 phase);
+void hm_hub_sender_lost(struct hm_hub *hub);
+void hm_hubs_sender_gone(struct hm_device *hm, u8 phase);
+void hm_hubs_sender_changed(struct hm_device *hm);
 /* hub.c: forget what the datapath holds for every hub (the interface went down) */
 void hm_hubs_drop_held(struct hm_device *hm);
 

@@ -44,7 +44,10 @@ static bool is_vlan_tag(u16 ethertype)
  * @len: bytes of it that can be read, ETH_HLEN at least
  *
  * Context: Pure.
- * Return: false if it has more than HM_VLAN_TAGS_MAX tags or ends in one.
+ * A tag without a VLAN (a priority tag) in front of another one is malformed: the stack takes
+ * it off and looks at the next, a bridge does not, so nobody can say which VLAN it is of.
+ *
+ * Return: false if it has more than HM_VLAN_TAGS_MAX tags, ends in one, or hides one so.
  */
 bool hm_inner_read_link(struct hm_inner *in, const u8 *frame, unsigned int len)
 {
@@ -53,7 +56,7 @@ bool hm_inner_read_link(struct hm_inner *in, const u8 *frame, unsigned int len)
 
 	memset(in, 0, sizeof(*in));
 	for (tags = 0; is_vlan_tag(ethertype); tags++) {
-		if (tags == HM_VLAN_TAGS_MAX || len < at + VLAN_HLEN)
+		if (tags == HM_VLAN_TAGS_MAX || len < at + VLAN_HLEN || (tags && !in->vlan))
 			return false;
 		if (!tags) {
 			in->vlan_tci = get_unaligned_be16(frame + at);

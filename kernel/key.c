@@ -2,7 +2,8 @@
 /*
  * DOC: keys and keyrings
  *
- * A key is one phase of a pair of hubs (seal) or of a link, both directions,
+ * A key is one phase of a pair of hubs (seal) or of a link, both directions, or of
+ * what one hub seals with for all others (sender key), one direction,
  * with everything that lives and dies with it: transmit counters, replay
  * windows, ciphers.  A keyring holds the live phases of one owner and says
  * which of them transmit uses.
@@ -97,7 +98,7 @@ static void siphash_key_from_bytes(siphash_key_t *key, const u8 *bytes)
 
 /**
  * hm_key_new() - Make a key from key material.
- * @cfg: phase, cipher and both directions' material
+ * @cfg: phase, cipher and material
  *
  * Context: Process context, may sleep.
  * Return: the key with one reference; ERR_PTR(-ENOMEM) or what
@@ -107,12 +108,13 @@ struct hm_key *hm_key_new(const struct hm_key_config *cfg)
 {
 	struct hm_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
 	unsigned int lane;
-	int ret;
+	int ret = 0;
 
 	if (!key)
 		return ERR_PTR(-ENOMEM);
-	ret = hm_cipher_key_init(&key->tx, cfg->cipher, cfg->tx);
-	if (!ret)
+	if (cfg->has_tx)
+		ret = hm_cipher_key_init(&key->tx, cfg->cipher, cfg->tx);
+	if (!ret && cfg->has_rx)
 		ret = hm_cipher_key_init(&key->rx, cfg->cipher, cfg->rx);
 	if (ret) {
 		key_free(key);
@@ -172,8 +174,8 @@ void hm_keyring_init(struct hm_keyring *ring)
 }
 
 /**
- * hm_keyring_set() - Install both directions of one phase.
- * @ring: keyring of a link or hub
+ * hm_keyring_set() - Install one phase.
+ * @ring: keyring of a link or hub, or of sender keys
  * @cfg: what to install; the caller wipes it
  * @extack: why not
  *

@@ -36,7 +36,8 @@ struct hm_cipher_key {
 };
 
 /**
- * struct hm_key - one phase of a pair of hubs or of a link, both directions
+ * struct hm_key - one phase of a pair of hubs or of a link, both directions, or of a
+ *	sender key, one direction
  * @tx: seals
  * @rx: opens
  * @hop_tx: hop tag key, links only
@@ -92,6 +93,8 @@ struct netlink_ext_ack;
  * @phase: 0..3
  * @cipher: enum hubmesh_cipher
  * @is_link: for a link: HM_LINK_KEYMAT_LEN bytes of material count, else HM_SEAL_KEYMAT_LEN
+ * @has_rx: there is a receive key; only a sender key lacks one of the two
+ * @has_tx: there is a transmit key
  * @use_now: transmit moves to it at once, without the peer's proof
  * @rx: receive key material: AEAD key, salt and, for a link, hop tag key
  * @tx: transmit key material, same shape
@@ -100,6 +103,7 @@ struct hm_key_config {
 	u8 phase;
 	u32 cipher;
 	bool is_link;
+	bool has_rx, has_tx;
 	bool use_now;
 	u8 rx[HM_LINK_KEYMAT_LEN];
 	u8 tx[HM_LINK_KEYMAT_LEN];

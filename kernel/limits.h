@@ -11,8 +11,14 @@
 #define HM_HOLD_MS		5000
 #define HM_NEED_SESSION_MS	1000	/* at most one event per hub and this */
 
-/* Broadcast is copied to every hub with a session until trees exist. */
+/* Without a tree broadcast is copied to every hub with a session. */
 #define HM_FLOOD_HUBS_MAX	64
+
+/* Groups (groups.c): RFC 3376 section 8, defaults. */
+#define HM_GROUP_AGE_MS		260000	/* 8.4: two queries and the time to answer */
+#define HM_QUERIER_AGE_MS	255000	/* 8.5: two queries and half the time to answer */
+#define HM_GROUP_LEAVE_MS	2000	/* 8.8: others that stay are asked twice */
+#define HM_GROUP_LOOK_MS	50	/* changes in this time are told as one */
 
 #define HM_FDB_AGE_MS_DEFAULT	300000	/* as the bridge */
 #define HM_FDB_GC_MS		10000	/* ages learned entries this often, */
@@ -118,6 +124,7 @@
 #define HM_RATE_DEPTH_FRAMES	32
 #define HM_RATE_DEPTH_BYTES	(2 * HM_FRAME_MAX)
 #define HM_STORM_PPS_MAX	100000000
+#define HM_STORM_UNKNOWN_PPS_DEFAULT 1000	/* a host that is gone must not load everybody */
 
 /* Bytes of a frame that rules look at, and headers they follow: what needs more is malformed. */
 #define HM_INNER_HEADERS_MAX	256

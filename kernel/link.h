@@ -85,10 +85,11 @@ struct hm_link {
 	struct hm_queue __rcu *queue_in_use;
 	struct hm_queue *queue;
 	struct {
-		struct timer_list timer;
+		struct hrtimer timer;
 		u32 interval_ms, misses;
-		u32 silent_rounds;	/* rounds in a row without a frame */
-		bool heard;		/* a frame came since the last round */
+		u32 looks;		/* of the timer; some of them send a probe */
+		u32 silent_looks;	/* in a row, that found no frame */
+		bool heard;		/* a frame came since the last look */
 		bool is_unheard;	/* the peer says that it hears nothing from us */
 		spinlock_t lock;	/* protects the rest, touched per probe */
 		u64 tx_seq;

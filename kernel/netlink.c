@@ -34,6 +34,16 @@ static struct netlink_range_validation hop_rate_range = {
 	.min = 0, .max = HM_HOP_RATE_PPS_MAX,
 };
 
+static const struct nla_policy peers_policy[HUBMESH_A_PEERS_MAX + 1] = {
+	[HUBMESH_A_PEERS_FLAGS] = NLA_POLICY_MASK(NLA_U32, HUBMESH_PEERS_F_UNICAST |
+								   HUBMESH_PEERS_F_FLOOD |
+								   HUBMESH_PEERS_F_RESOLUTION),
+	[HUBMESH_A_PEERS_LIST] = {
+		.type = NLA_BINARY,
+		.len = HUBMESH_PEERS_MAX * HM_HUB_ID_LEN,
+	},
+};
+
 static const struct nla_policy device_set_policy[HUBMESH_A_DEVICE_MAX + 1] = {
 	[HUBMESH_A_DEVICE_ID] = NLA_POLICY_EXACT_LEN(HM_HUB_ID_LEN),
 	[HUBMESH_A_DEVICE_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &port_range),
@@ -43,6 +53,7 @@ static const struct nla_policy device_set_policy[HUBMESH_A_DEVICE_MAX + 1] = {
 	[HUBMESH_A_DEVICE_REKEY_FRAMES] = NLA_POLICY_FULL_RANGE(NLA_U64, &rekey_range),
 	[HUBMESH_A_DEVICE_HOP_RATE_PPS] = NLA_POLICY_FULL_RANGE(NLA_U32, &hop_rate_range),
 	[HUBMESH_A_DEVICE_STORM] = NLA_POLICY_NESTED(hm_nl_storm_policy),
+	[HUBMESH_A_DEVICE_PEERS] = NLA_POLICY_NESTED(peers_policy),
 };
 
 static const struct nla_policy device_policy[HUBMESH_A_MAX + 1] = { HM_NL_DEVICE };
@@ -367,7 +378,18 @@ static int put_drops(struct sk_buff *skb, const struct hm_device *hm)
 	return 0;
 }
 
-/* Numbers only: under rtnl, without hm->lock. */
+static int put_peers(struct sk_buff *skb, const struct hm_peers *peers)
+{
+	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_DEVICE_PEERS);
+
+	if (!nest || nla_put_u32(skb, HUBMESH_A_PEERS_FLAGS, peers->flags) ||
+	    (peers->n && nla_put(skb, HUBMESH_A_PEERS_LIST, peers->n * HM_HUB_ID_LEN, peers->id)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* Under rtnl, without hm->lock: numbers, and a list that may be half an old one. */
 static int put_settings(struct sk_buff *skb, const struct hm_device *hm)
 {
 	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_DEVICE);
@@ -389,7 +411,8 @@ static int put_settings(struct sk_buff *skb, const struct hm_device *hm)
 			      HUBMESH_A_DEVICE_PAD) ||
 	    hm_nl_put_storm(skb, HUBMESH_A_DEVICE_STORM, &hm->storm) ||
 	    nla_put_u64_64bit(skb, HUBMESH_A_DEVICE_FILTER_GENERATION,
-			      READ_ONCE(hm->filter_generation), HUBMESH_A_DEVICE_PAD))
+			      READ_ONCE(hm->filter_generation), HUBMESH_A_DEVICE_PAD) ||
+	    put_peers(skb, &hm->peers))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -453,6 +476,30 @@ static int dev_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
+/* What is absent is none. */
+static int read_peers(const struct nlattr *nest, struct hm_peers *peers,
+		      struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[HUBMESH_A_PEERS_MAX + 1], *list;
+	int ret;
+
+	ret = nla_parse_nested(tb, HUBMESH_A_PEERS_MAX, nest, peers_policy, extack);
+	if (ret)
+		return ret;
+	if (tb[HUBMESH_A_PEERS_FLAGS])
+		peers->flags = nla_get_u32(tb[HUBMESH_A_PEERS_FLAGS]);
+	list = tb[HUBMESH_A_PEERS_LIST];
+	if (!list)
+		return 0;
+	if (nla_len(list) % HM_HUB_ID_LEN) {
+		NL_SET_ERR_MSG_ATTR(extack, list, "PEERS_LIST: hub ids are 6 bytes each");
+		return -EINVAL;
+	}
+	peers->n = nla_len(list) / HM_HUB_ID_LEN;
+	memcpy(peers->id, nla_data(list), nla_len(list));
+	return 0;
+}
+
 static void read_device_config(struct hm_device_config *cfg, struct nlattr **tb)
 {
 	int type;
@@ -490,6 +537,10 @@ static int dev_set(struct sk_buff *skb, struct genl_info *info)
 	if (ret)
 		return ret;
 	read_device_config(&cfg, tb);
+	if (tb[HUBMESH_A_DEVICE_PEERS])
+		ret = read_peers(tb[HUBMESH_A_DEVICE_PEERS], &cfg.peers, info->extack);
+	if (ret)
+		return ret;
 	hm = hm_nl_device_get(info);
 	if (IS_ERR(hm))
 		return PTR_ERR(hm);
@@ -538,6 +589,7 @@ static const struct genl_ops hm_genl_ops[] = {
 	HM_NL_OP(FILTER_REPLACE, filter_replace_policy, .doit = hm_nl_filter_replace,
 		 HM_NL_ADMIN),
 	HM_NL_OP(FILTER_GET, device_policy, .dumpit = hm_nl_filter_dump, HM_NL_ADMIN),
+	HM_NL_OP(GROUP_GET, device_policy, .doit = hm_nl_group_get, HM_NL_ADMIN),
 };
 
 static const struct genl_multicast_group hm_genl_groups[] = {

@@ -59,12 +59,14 @@ int hm_nl_put_link(struct sk_buff *skb, const struct hm_link *link);
 int hm_nl_put_storm(struct sk_buff *skb, int type, const struct hm_storm *storm);
 int hm_nl_put_prefix(struct sk_buff *skb, int type, const struct hm_prefix *prefix);
 int hm_nl_put_guard(struct sk_buff *skb, const struct hm_hub *hub);
+int hm_nl_put_tree(struct sk_buff *skb, const u8 *root, const struct hm_tree *tree);
 int hm_nl_put_fdb(struct sk_buff *skb, const u8 *mac, const u8 *hub_id, u32 flags);
 
 /* Read functions: what nests of several commands hold. */
 void hm_nl_read_storm(const struct nlattr *nest, u32 *pps);
 int hm_nl_read_prefix(const struct nlattr *attr, struct hm_prefix *prefix,
 		      struct netlink_ext_ack *extack);
+int hm_nl_stage_tree(struct hm_device *hm, struct nlattr *nest, struct netlink_ext_ack *extack);
 struct hm_guard *hm_nl_read_guard(const struct nlattr *nest, struct netlink_ext_ack *extack);
 
 /* Resolve LINK{INDEX} or HUB{ID} of a command; hm->lock held. */
@@ -88,6 +90,7 @@ extern const struct nla_policy hm_nl_rules_policy[HUBMESH_A_RULES_MAX + 1];
 extern const struct nla_policy hm_nl_hub_set_policy[HUBMESH_A_HUB_MAX + 1];
 extern const struct nla_policy hm_nl_guard_policy[HUBMESH_A_GUARD_MAX + 1];
 extern const struct nla_policy hm_nl_storm_policy[HUBMESH_A_STORM_MAX + 1];
+extern const struct nla_policy hm_nl_tree_policy[HUBMESH_A_TREE_MAX + 1];
 extern const struct nla_policy hm_nl_filter_policy[HUBMESH_A_FILTER_MAX + 1];
 
 int hm_nl_link_new(struct sk_buff *skb, struct genl_info *info);
@@ -116,5 +119,6 @@ int hm_nl_rule_replace(struct sk_buff *skb, struct genl_info *info);
 int hm_nl_rule_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int hm_nl_filter_replace(struct sk_buff *skb, struct genl_info *info);
 int hm_nl_filter_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int hm_nl_group_get(struct sk_buff *skb, struct genl_info *info);
 
 #endif

@@ -12,6 +12,8 @@ const struct nla_policy hm_nl_hub_policy[HUBMESH_A_HUB_MAX + 1] = {
 	[HUBMESH_A_HUB_RX_PHASES] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_HELD] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_STATS] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_SENDER_PHASES] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_SENDER_PROVED] = HM_NL_READ_ONLY,
 };
 
 const struct nla_policy hm_nl_hub_set_policy[HUBMESH_A_HUB_MAX + 1] = {
@@ -20,6 +22,8 @@ const struct nla_policy hm_nl_hub_set_policy[HUBMESH_A_HUB_MAX + 1] = {
 	[HUBMESH_A_HUB_RX_PHASES] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_HELD] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_STATS] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_SENDER_PHASES] = HM_NL_READ_ONLY,
+	[HUBMESH_A_HUB_SENDER_PROVED] = HM_NL_READ_ONLY,
 	[HUBMESH_A_HUB_GUARD] = NLA_POLICY_NESTED(hm_nl_guard_policy),
 };
 
@@ -38,7 +42,9 @@ static int put_hub(struct sk_buff *skb, const struct hm_hub *hub)
 	    nla_put_u8(skb, HUBMESH_A_HUB_RX_PHASES, rx_phases) ||
 	    nla_put_u32(skb, HUBMESH_A_HUB_HELD, skb_queue_len_lockless(&hub->held)) ||
 	    hm_nl_put_stats(skb, HUBMESH_A_HUB_STATS, hub->counters) ||
-	    hm_nl_put_guard(skb, hub))
+	    hm_nl_put_guard(skb, hub) ||
+	    nla_put_u8(skb, HUBMESH_A_HUB_SENDER_PHASES, hm_keyring_rx_phases(&hub->sender)) ||
+	    nla_put_u8(skb, HUBMESH_A_HUB_SENDER_PROVED, hub->sender_proved))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

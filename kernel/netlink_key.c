@@ -24,25 +24,35 @@ const struct nla_policy hm_nl_key_set_policy[HUBMESH_A_KEY_MAX + 1] = {
 	[HUBMESH_A_KEY_TX] = NLA_POLICY_RANGE(NLA_BINARY, HM_SEAL_KEYMAT_LEN,
 					      HM_LINK_KEYMAT_LEN),
 	[HUBMESH_A_KEY_FLAGS] = NLA_POLICY_MASK(NLA_U32, HUBMESH_KEY_F_USE),
+	[HUBMESH_A_KEY_SCOPE] = NLA_POLICY_MAX(NLA_U32, __HUBMESH_KEY_SCOPE_MAX - 1),
 };
 
 const struct nla_policy hm_nl_key_phase_policy[HUBMESH_A_KEY_MAX + 1] = {
 	[HUBMESH_A_KEY_PHASE] = NLA_POLICY_MAX(NLA_U8, HM_PHASES - 1),
+	[HUBMESH_A_KEY_SCOPE] = NLA_POLICY_MAX(NLA_U32, __HUBMESH_KEY_SCOPE_MAX - 1),
 };
 
 /**
- * struct key_owner - whose key a command is about; one of the two is set
- * @link: link
- * @hub: hub
+ * struct key_owner - whose key a command is about
+ * @hm: device
+ * @link: link, or NULL
+ * @hub: hub, or NULL; without both it is this hub's sender key
+ * @is_sender: it is a sender key
  */
 struct key_owner {
+	struct hm_device *hm;
 	struct hm_link *link;
 	struct hm_hub *hub;
+	bool is_sender;
 };
 
 static struct hm_keyring *owner_ring(const struct key_owner *owner)
 {
-	return owner->link ? &owner->link->keys : &owner->hub->keys;
+	if (owner->link)
+		return &owner->link->keys;
+	if (!owner->hub)
+		return &owner->hm->sender;
+	return owner->is_sender ? &owner->hub->sender : &owner->hub->keys;
 }
 
 static int find_link(struct genl_info *info, struct hm_device *hm, struct key_owner *owner)
@@ -68,14 +78,27 @@ static int find_hub(struct genl_info *info, struct hm_device *hm, struct key_own
 			    "HUB_ID: whose key?", info->extack);
 	if (ret)
 		return ret;
+	if (owner->is_sender && ether_addr_equal_unaligned(nla_data(tb[HUBMESH_A_HUB_ID]),
+							   hm_own_id(hm)))
+		return 0;
 	owner->hub = hm_nl_hub_find(hm, tb[HUBMESH_A_HUB_ID], info->extack);
 	return PTR_ERR_OR_ZERO(owner->hub);
 }
 
-/* hm->lock held; @owner is good while it is. */
-static int find_owner(struct genl_info *info, struct hm_device *hm, struct key_owner *owner)
+/* @tb: of HUBMESH_A_KEY.  hm->lock held; @owner is good while it is. */
+static int find_owner(struct genl_info *info, struct hm_device *hm, struct nlattr **tb,
+		      struct key_owner *owner)
 {
-	*owner = (struct key_owner) {};
+	*owner = (struct key_owner) {
+		.hm = hm,
+		.is_sender = tb[HUBMESH_A_KEY_SCOPE] &&
+			     nla_get_u32(tb[HUBMESH_A_KEY_SCOPE]) == HUBMESH_KEY_SCOPE_SENDER,
+	};
+	if (owner->is_sender && info->attrs[HUBMESH_A_LINK]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, tb[HUBMESH_A_KEY_SCOPE],
+				    "KEY_SCOPE: a sender key is a hub's, not a link's");
+		return -EINVAL;
+	}
 	if (!info->attrs[HUBMESH_A_LINK] == !info->attrs[HUBMESH_A_HUB]) {
 		NL_SET_ERR_MSG(info->extack, "name the key's owner by either LINK or HUB");
 		return -EINVAL;
@@ -88,6 +111,9 @@ static void tell_in_use(const struct key_owner *owner, u8 phase)
 {
 	if (owner->link) {
 		hm_event_link_key(owner->link, phase, HUBMESH_EVENT_KEY_IN_USE);
+	} else if (!owner->hub) {
+		hm_hubs_sender_changed(owner->hm);
+		hm_event_sender_key(owner->hm, phase, HUBMESH_EVENT_KEY_IN_USE);
 	} else {
 		hm_event_hub_key(owner->hub, phase, HUBMESH_EVENT_KEY_IN_USE);
 		hm_release_held(owner->hub);
@@ -128,32 +154,67 @@ static int require_key_attrs(const struct nlattr *nest, struct nlattr **tb,
 			     struct netlink_ext_ack *extack)
 {
 	return hm_nl_require(nest, tb, HUBMESH_A_KEY_PHASE, "KEY_PHASE is missing", extack) ?:
-	       hm_nl_require(nest, tb, HUBMESH_A_KEY_CIPHER, "KEY_CIPHER is missing", extack) ?:
-	       hm_nl_require(nest, tb, HUBMESH_A_KEY_RX, "KEY_RX is missing", extack) ?:
-	       hm_nl_require(nest, tb, HUBMESH_A_KEY_TX, "KEY_TX is missing", extack);
+	       hm_nl_require(nest, tb, HUBMESH_A_KEY_CIPHER, "KEY_CIPHER is missing", extack);
 }
 
-static int read_key_config(struct hm_key_config *cfg, struct nlattr **tb, bool is_link,
-			   struct netlink_ext_ack *extack)
+/* Both directions of a pair, one of a sender key. */
+static int require_directions(const struct key_owner *owner, const struct nlattr *nest,
+			      struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	int other = owner->hub ? HUBMESH_A_KEY_TX : HUBMESH_A_KEY_RX;
+	int ret = 0;
+
+	if (!owner->is_sender || owner->hub)
+		ret = hm_nl_require(nest, tb, HUBMESH_A_KEY_RX, "KEY_RX is missing", extack);
+	if (!ret && (!owner->is_sender || !owner->hub))
+		ret = hm_nl_require(nest, tb, HUBMESH_A_KEY_TX, "KEY_TX is missing", extack);
+	if (ret || !owner->is_sender || !tb[other])
+		return ret;
+	NL_SET_ERR_MSG_ATTR(extack, tb[other],
+			    "a sender key has one direction: KEY_TX of this hub, KEY_RX of another");
+	return -EINVAL;
+}
+
+static int read_direction(u8 *to, const struct nlattr *material, bool is_link,
+			  struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	ret = check_length(tb[HUBMESH_A_KEY_RX], is_link, extack) ?:
-	      check_length(tb[HUBMESH_A_KEY_TX], is_link, extack);
+	if (!material)
+		return 0;
+	ret = check_length(material, is_link, extack);
 	if (ret)
 		return ret;
+	nla_memcpy(to, material, HM_LINK_KEYMAT_LEN);
+	if (!has_zero_key(to, is_link))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, material, "key material contains an all-zero key");
+	return -EINVAL;
+}
+
+static int read_key_config(struct hm_key_config *cfg, const struct key_owner *owner,
+			   struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	bool is_link = owner->link;
+	int ret;
+
+	ret = read_direction(cfg->rx, tb[HUBMESH_A_KEY_RX], is_link, extack) ?:
+	      read_direction(cfg->tx, tb[HUBMESH_A_KEY_TX], is_link, extack);
+	if (ret)
+		return ret;
+	cfg->has_rx = tb[HUBMESH_A_KEY_RX];
+	cfg->has_tx = tb[HUBMESH_A_KEY_TX];
 	cfg->phase = nla_get_u8(tb[HUBMESH_A_KEY_PHASE]);
 	cfg->cipher = nla_get_u32(tb[HUBMESH_A_KEY_CIPHER]);
 	cfg->is_link = is_link;
 	cfg->use_now = tb[HUBMESH_A_KEY_FLAGS] &&
 		       nla_get_u32(tb[HUBMESH_A_KEY_FLAGS]) & HUBMESH_KEY_F_USE;
-	nla_memcpy(cfg->rx, tb[HUBMESH_A_KEY_RX], sizeof(cfg->rx));
-	nla_memcpy(cfg->tx, tb[HUBMESH_A_KEY_TX], sizeof(cfg->tx));
-	if (has_zero_key(cfg->rx, is_link) || has_zero_key(cfg->tx, is_link)) {
-		NL_SET_ERR_MSG(extack, "key material contains an all-zero key");
+	if (cfg->use_now && !cfg->has_tx) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[HUBMESH_A_KEY_FLAGS],
+				    "KEY_FLAGS: another hub's sender key is not for transmit");
 		return -EINVAL;
 	}
-	if (directions_share_key(cfg)) {
+	if (cfg->has_rx && cfg->has_tx && directions_share_key(cfg)) {
 		NL_SET_ERR_MSG(extack, "KEY_RX and KEY_TX share a key: each direction needs its own");
 		return -EINVAL;
 	}
@@ -174,6 +235,8 @@ static int install(const struct key_owner *owner, const struct hm_key_config *cf
 		WRITE_ONCE(owner->link->lost_before, owner->link->lost_before + lost);
 		hm_probe_restart(owner->link);
 	}
+	if (owner->is_sender && !owner->hub)
+		hm_hubs_sender_gone(owner->hm, cfg->phase);
 	if (cfg->use_now)
 		tell_in_use(owner, cfg->phase);
 	return 0;
@@ -193,9 +256,9 @@ static int key_set(struct genl_info *info, struct nlattr **tb)
 	hm = hm_nl_device_lock(info);
 	if (IS_ERR(hm))
 		return PTR_ERR(hm);
-	ret = find_owner(info, hm, &owner);
-	if (!ret)
-		ret = read_key_config(&cfg, tb, owner.link, info->extack);
+	ret = find_owner(info, hm, tb, &owner) ?:
+	      require_directions(&owner, nest, tb, info->extack) ?:
+	      read_key_config(&cfg, &owner, tb, info->extack);
 	if (!ret)
 		ret = install(&owner, &cfg, info->extack);
 	hm_nl_device_unlock(hm);
@@ -210,7 +273,7 @@ static void wipe(struct nlattr *nest)
 }
 
 /**
- * hm_nl_key_set() - KEY_SET: install both directions of one phase
+ * hm_nl_key_set() - KEY_SET: install one phase
  * @skb: request; its key material is wiped
  * @info: the command
  *
@@ -227,6 +290,32 @@ int hm_nl_key_set(struct sk_buff *skb, struct genl_info *info)
 		ret = key_set(info, tb);
 	wipe(info->attrs[HUBMESH_A_KEY]);
 	return ret;
+}
+
+/* Another hub has a phase of our sender key. */
+static int note_proof(struct key_owner *owner, u8 phase, struct netlink_ext_ack *extack)
+{
+	if (!(hm_keyring_rx_phases(&owner->hm->sender) & BIT(phase))) {
+		NL_SET_ERR_MSG(extack, "KEY_PHASE: we have no sender key of that phase");
+		return -ENOENT;
+	}
+	hm_hub_sender_proved(owner->hub, phase);
+	return 0;
+}
+
+static int use_phase(struct key_owner *owner, u8 phase, struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	if (owner->is_sender && owner->hub)
+		return note_proof(owner, phase, extack);
+	ret = hm_keyring_use(owner_ring(owner), phase, extack);
+	if (ret)
+		return ret;
+	if (owner->link)
+		hm_probe_restart(owner->link);
+	tell_in_use(owner, phase);
+	return 0;
 }
 
 /**
@@ -254,13 +343,7 @@ int hm_nl_key_use(struct sk_buff *skb, struct genl_info *info)
 	hm = hm_nl_device_lock(info);
 	if (IS_ERR(hm))
 		return PTR_ERR(hm);
-	ret = find_owner(info, hm, &owner) ?:
-	      hm_keyring_use(owner_ring(&owner), phase, info->extack);
-	if (!ret) {
-		if (owner.link)
-			hm_probe_restart(owner.link);
-		tell_in_use(&owner, phase);
-	}
+	ret = find_owner(info, hm, tb, &owner) ?: use_phase(&owner, phase, info->extack);
 	hm_nl_device_unlock(hm);
 	return hm_nl_refuse(info->extack, nest, ret);
 }
@@ -274,6 +357,8 @@ static int delete_phase(const struct key_owner *owner, u8 phase,
 	ret = hm_keyring_del(owner_ring(owner), phase, extack);
 	if (!ret && owner->link)
 		WRITE_ONCE(owner->link->lost_before, owner->link->lost_before + lost);
+	if (!ret && owner->is_sender && !owner->hub)
+		hm_hubs_sender_gone(owner->hm, phase);
 	return ret;
 }
 
@@ -288,6 +373,11 @@ static void delete_all(const struct key_owner *owner)
 	hm_keyring_clear(owner_ring(owner));
 	if (owner->link)
 		WRITE_ONCE(owner->link->lost_before, owner->link->lost_before + lost);
+	if (owner->is_sender && owner->hub)
+		hm_hub_sender_lost(owner->hub);
+	if (owner->is_sender && !owner->hub)
+		for (phase = 0; phase < HM_PHASES; phase++)
+			hm_hubs_sender_gone(owner->hm, phase);
 }
 
 /**
@@ -312,7 +402,7 @@ int hm_nl_key_del(struct sk_buff *skb, struct genl_info *info)
 	hm = hm_nl_device_lock(info);
 	if (IS_ERR(hm))
 		return PTR_ERR(hm);
-	ret = find_owner(info, hm, &owner);
+	ret = find_owner(info, hm, tb, &owner);
 	if (!ret && tb[HUBMESH_A_KEY_PHASE])
 		ret = delete_phase(&owner, nla_get_u8(tb[HUBMESH_A_KEY_PHASE]), info->extack);
 	else if (!ret)

@@ -2,7 +2,8 @@
 /*
  * DOC: netlink commands on route sets
  *
- * Between messages and route.c: ROUTE_REPLACE, ROUTE_GET.  A message of the open
+ * Between messages and route.c: ROUTE_REPLACE, ROUTE_GET; netlink_tree.c knows the
+ * trees in them.  A message of the open
  * transaction that is refused ends the transaction: half a set must never be
  * committed because somebody overlooked an error.
  */
@@ -18,6 +19,7 @@ static const struct nla_policy nexthop_policy[HUBMESH_A_NEXTHOP_MAX + 1] = {
 
 static const struct nla_policy backup_policy[HUBMESH_A_NEXTHOP_MAX + 1] = {
 	[HUBMESH_A_NEXTHOP_LINK] = NLA_POLICY_FULL_RANGE(NLA_U32, &index_range),
+	[HUBMESH_A_NEXTHOP_TUNNEL] = NLA_POLICY_EXACT_LEN(HM_HUB_ID_LEN),
 };
 
 static const struct nla_policy route_policy[HUBMESH_A_ROUTE_MAX + 1] = {
@@ -32,13 +34,14 @@ const struct nla_policy hm_nl_routes_policy[HUBMESH_A_ROUTES_MAX + 1] = {
 	[HUBMESH_A_ROUTES_FLAGS] =
 		NLA_POLICY_MASK(NLA_U32, HUBMESH_ROUTES_F_BEGIN | HUBMESH_ROUTES_F_COMMIT),
 	[HUBMESH_A_ROUTES_ROUTE] = NLA_POLICY_NESTED(route_policy),
+	[HUBMESH_A_ROUTES_TREE] = NLA_POLICY_NESTED(hm_nl_tree_policy),
 };
 
+/* The link an entry names.  @tb receives its attributes. */
 static struct hm_link *read_link(struct hm_device *hm, struct nlattr *nest,
-				 const struct nla_policy *policy, u8 *weight,
+				 const struct nla_policy *policy, struct nlattr **tb,
 				 struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[HUBMESH_A_NEXTHOP_MAX + 1];
 	struct hm_link *link;
 	int ret;
 
@@ -47,7 +50,6 @@ static struct hm_link *read_link(struct hm_device *hm, struct nlattr *nest,
 			    "NEXTHOP_LINK: through which link?", extack);
 	if (ret)
 		return ERR_PTR(ret);
-	*weight = tb[HUBMESH_A_NEXTHOP_WEIGHT] ? nla_get_u8(tb[HUBMESH_A_NEXTHOP_WEIGHT]) : 1;
 	link = hm_link_by_index(hm, nla_get_u32(tb[HUBMESH_A_NEXTHOP_LINK]));
 	if (link)
 		return link;
@@ -58,40 +60,60 @@ static struct hm_link *read_link(struct hm_device *hm, struct nlattr *nest,
 static int add_nexthop(struct hm_device *hm, struct nlattr *nest, struct hm_route_spec *spec,
 		       struct netlink_ext_ack *extack)
 {
+	struct nlattr *tb[HUBMESH_A_NEXTHOP_MAX + 1], *weight;
 	struct hm_link *link;
-	u8 weight;
 
 	if (spec->count == HUBMESH_NEXTHOPS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "more than 4 next hops in one route");
 		return -E2BIG;
 	}
-	link = read_link(hm, nest, nexthop_policy, &weight, extack);
+	link = read_link(hm, nest, nexthop_policy, tb, extack);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 	spec->via[spec->count] = link;
-	spec->weight[spec->count++] = weight;
+	weight = tb[HUBMESH_A_NEXTHOP_WEIGHT];
+	spec->weight[spec->count++] = weight ? nla_get_u8(weight) : 1;
 	return 0;
 }
 
-static int add_backup(struct hm_device *hm, struct nlattr *nest, struct hm_route_spec *spec,
-		      struct netlink_ext_ack *extack)
+/* Where a tunnel may end: at another hub than both ends of the way. */
+static int check_tunnel(struct hm_device *hm, const struct nlattr *end, const struct hm_hub *to,
+			struct netlink_ext_ack *extack)
 {
+	if (ether_addr_equal(nla_data(end), hm_own_id(hm))) {
+		NL_SET_ERR_MSG_ATTR(extack, end, "NEXTHOP_TUNNEL: ends at this hub itself; name another");
+		return -EINVAL;
+	}
+	if (ether_addr_equal(nla_data(end), to->id)) {
+		NL_SET_ERR_MSG_ATTR(extack, end, "NEXTHOP_TUNNEL: ends at the destination; leave it out");
+		return -EINVAL;
+	}
+	return PTR_ERR_OR_ZERO(hm_nl_hub_find(hm, end, extack));
+}
+
+static int add_backup(struct hm_device *hm, struct nlattr *nest, const struct hm_hub *to,
+		      struct hm_route_spec *spec, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[HUBMESH_A_NEXTHOP_MAX + 1], *end;
 	struct hm_link *link;
-	u8 weight;
 
 	if (spec->backup) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "more than one backup in one route");
 		return -E2BIG;
 	}
-	link = read_link(hm, nest, backup_policy, &weight, extack);
+	link = read_link(hm, nest, backup_policy, tb, extack);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 	spec->backup = link;
-	return 0;
+	end = tb[HUBMESH_A_NEXTHOP_TUNNEL];
+	if (!end)
+		return 0;
+	spec->tunnel_end = nla_data(end);
+	return check_tunnel(hm, end, to, extack);
 }
 
-static int read_spec(struct hm_device *hm, struct nlattr *route, struct hm_route_spec *spec,
-		     struct netlink_ext_ack *extack)
+static int read_spec(struct hm_device *hm, struct nlattr *route, const struct hm_hub *to,
+		     struct hm_route_spec *spec, struct netlink_ext_ack *extack)
 {
 	struct nlattr *attr;
 	int left, ret = 0;
@@ -100,7 +122,7 @@ static int read_spec(struct hm_device *hm, struct nlattr *route, struct hm_route
 		if (nla_type(attr) == HUBMESH_A_ROUTE_NEXTHOP)
 			ret = add_nexthop(hm, attr, spec, extack);
 		else if (nla_type(attr) == HUBMESH_A_ROUTE_BACKUP)
-			ret = add_backup(hm, attr, spec, extack);
+			ret = add_backup(hm, attr, to, spec, extack);
 		if (ret)
 			return ret;
 	}
@@ -127,7 +149,7 @@ static int stage_route(struct hm_device *hm, struct nlattr *route,
 		return PTR_ERR(hub);
 	if (tb[HUBMESH_A_ROUTE_FRAME_MAX])
 		spec.frame_max = nla_get_u32(tb[HUBMESH_A_ROUTE_FRAME_MAX]);
-	ret = read_spec(hm, route, &spec, extack) ?:
+	ret = read_spec(hm, route, hub, &spec, extack) ?:
 	      hm_route_stage(hm, hub, &spec, extack);
 	return hm_nl_refuse(extack, route, ret);
 }
@@ -139,9 +161,11 @@ static int stage_routes(struct hm_device *hm, struct nlattr *nest,
 	int left, ret;
 
 	nla_for_each_nested(attr, nest, left) {
-		if (nla_type(attr) != HUBMESH_A_ROUTES_ROUTE)
-			continue;
-		ret = stage_route(hm, attr, extack);
+		ret = 0;
+		if (nla_type(attr) == HUBMESH_A_ROUTES_ROUTE)
+			ret = stage_route(hm, attr, extack);
+		else if (nla_type(attr) == HUBMESH_A_ROUTES_TREE)
+			ret = hm_nl_stage_tree(hm, attr, extack);
 		if (ret)
 			return ret;
 	}
@@ -198,12 +222,14 @@ int hm_nl_route_replace(struct sk_buff *skb, struct genl_info *info)
 	return hm_nl_refuse(info->extack, nest, ret);
 }
 
-static int put_nexthop(struct sk_buff *skb, int type, const struct hm_link *link, u8 weight)
+static int put_nexthop(struct sk_buff *skb, int type, const struct hm_link *link, u8 weight,
+		       const u8 *tunnel_end)
 {
 	struct nlattr *nest = nla_nest_start(skb, type);
 
 	if (!nest || nla_put_u32(skb, HUBMESH_A_NEXTHOP_LINK, link->index) ||
-	    (weight && nla_put_u8(skb, HUBMESH_A_NEXTHOP_WEIGHT, weight)))
+	    (weight && nla_put_u8(skb, HUBMESH_A_NEXTHOP_WEIGHT, weight)) ||
+	    (tunnel_end && nla_put(skb, HUBMESH_A_NEXTHOP_TUNNEL, HM_HUB_ID_LEN, tunnel_end)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -219,9 +245,10 @@ static int put_route(struct sk_buff *skb, const struct hm_hub *hub,
 		return -EMSGSIZE;
 	for (i = 0; i < nh->count; i++)
 		if (put_nexthop(skb, HUBMESH_A_ROUTE_NEXTHOP, nh->via[i].link,
-				nh->via[i].weight))
+				nh->via[i].weight, NULL))
 			return -EMSGSIZE;
-	if ((nh->backup && put_nexthop(skb, HUBMESH_A_ROUTE_BACKUP, nh->backup, 0)) ||
+	if ((nh->backup && put_nexthop(skb, HUBMESH_A_ROUTE_BACKUP, nh->backup, 0,
+				       nh->has_tunnel ? nh->tunnel_end : NULL)) ||
 	    (nh->frame_max != U32_MAX &&
 	     nla_put_u32(skb, HUBMESH_A_ROUTE_FRAME_MAX, nh->frame_max)))
 		return -EMSGSIZE;
@@ -229,35 +256,44 @@ static int put_route(struct sk_buff *skb, const struct hm_hub *hub,
 	return 0;
 }
 
-static int put_routes(struct sk_buff *skb, const struct hm_hub *hub,
-		      const struct hm_nexthops *nh)
+/* Route and tree of @hub, or, without one, our own tree. */
+static int put_routes(struct sk_buff *skb, const struct hm_device *hm, const struct hm_hub *hub,
+		      const struct hm_nexthops *nh, const struct hm_tree *tree)
 {
 	struct nlattr *nest = nla_nest_start(skb, HUBMESH_A_ROUTES);
 
 	if (!nest ||
-	    nla_put_u64_64bit(skb, HUBMESH_A_ROUTES_GENERATION, hub->hm->generation,
+	    nla_put_u64_64bit(skb, HUBMESH_A_ROUTES_GENERATION, hm->generation,
 			      HUBMESH_A_ROUTES_PAD) ||
-	    put_route(skb, hub, nh))
+	    (nh && put_route(skb, hub, nh)) ||
+	    (tree && hm_nl_put_tree(skb, hub ? hub->id : hm_own_id(hm), tree)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
-/* One route a message: 0, also for a hub without one, or -EMSGSIZE. */
-static int put_route_message(struct sk_buff *skb, const struct hm_hub *hub,
-			     struct netlink_callback *cb)
+/*
+ * One hub a message, or our own tree if @hub is NULL: 0, also for a hub with neither
+ * route nor tree, or -EMSGSIZE.
+ */
+static int put_route_message(struct sk_buff *skb, const struct hm_device *hm,
+			     const struct hm_hub *hub, struct netlink_callback *cb)
 {
-	struct hm_nexthops *nh;
+	const struct hm_tree_place *place = hub ? &hub->tree : &hm->tree;
+	struct hm_nexthops *nh = NULL;
+	struct hm_tree *tree;
 	void *header;
 
-	nh = rcu_dereference_protected(hub->nexthops, lockdep_is_held(&hub->hm->lock));
-	if (!nh)
+	if (hub)
+		nh = rcu_dereference_protected(hub->nexthops, lockdep_is_held(&hm->lock));
+	tree = rcu_dereference_protected(place->tree, lockdep_is_held(&hm->lock));
+	if (!nh && !tree)
 		return 0;
 	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 			     &hm_genl_family, NLM_F_MULTI, HUBMESH_CMD_ROUTE_GET);
 	if (!header)
 		return -EMSGSIZE;
-	if (hm_nl_put_device_name(skb, hub->hm) || put_routes(skb, hub, nh)) {
+	if (hm_nl_put_device_name(skb, hm) || put_routes(skb, hm, hub, nh, tree)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}
@@ -287,11 +323,13 @@ int hm_nl_route_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		hlist_for_each_entry(hub, &hm->hubs[cursor->bucket], node) {
 			if (at++ < cursor->at)
 				continue;
-			if (put_route_message(skb, hub, cb))
+			if (put_route_message(skb, hm, hub, cb))
 				goto full;
 			cursor->at = at;
 		}
 	}
+	if (!cursor->at && !put_route_message(skb, hm, NULL, cb))
+		cursor->at = 1;
 full:
 	hm_nl_device_unlock(hm);
 	return skb->len;

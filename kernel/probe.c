@@ -8,23 +8,26 @@
  * synchronised clocks, by RFC 6298 smoothing.
  *
  * Any authentic frame, probe or not, shows that the peer lives; the first one
- * takes the link up.  A link goes down when @misses rounds of its timer in a row
- * saw no frame since the round before, which turns routes to their backup at once
- * (hm_nexthops_select()).  It goes on probing, so that it comes up again by itself.
+ * takes the link up.  Twice in each interval the link looks whether a frame came
+ * since the last look.  It goes down when looks of @misses intervals in a row saw none,
+ * which turns routes to their backup at once (hm_nexthops_select()).  It goes on
+ * probing, so that it comes up again by itself.
  *
  * A line may fail in one direction only, and the end that still hears has no way
- * to notice.  So the end that does not hear says so in its probes, from the round on
- * in which it gives up, and the link is down for both.
+ * to notice.  So the end that does not hear says so in its probes, from the look on
+ * with which it gives up, and the link is down for both.
  *
- * Some rounds send a second probe, padded to a length that pmtu.c wants tried.
+ * Some intervals send a second probe, padded to a length that pmtu.c wants tried.
  *
- * Silence is counted in rounds, not in time: a hub that was itself stopped (a
- * busy CPU, a paused virtual machine) wakes to one late round, not to a clock
- * that condemns every neighbour.  The rounds run from a timer, in softirq: no
- * thread has to be scheduled to keep a link alive.
+ * Silence is counted in looks, not in time: a hub that was itself stopped (a
+ * busy CPU, a paused virtual machine) wakes to one late look, not to a clock
+ * that condemns every neighbour.  They run from a timer, in softirq: no thread has
+ * to be scheduled to keep a link alive.
  *
- * Detection takes between @misses and @misses + 1 intervals, rounded up to
- * jiffies.
+ * The timer is a high-resolution one: jiffies of 4 ms, rounded up at every look,
+ * would add 15 % to the default.  Detection takes between @misses and @misses + 1/2
+ * intervals after the last frame; one look each interval would make it @misses + 1, and
+ * more looks gain less than they cost.
  */
 #include <linux/etherdevice.h>
 #include <linux/ktime.h>
@@ -35,12 +38,14 @@
 #include "seal.h"
 
 #define HM_PROBE_CLASS	7
+#define HM_PROBE_LOOKS	2	/* each interval; the first of them sends a probe, too */
 #define HM_PROBE_FRAME	(HM_HDR_LEN + sizeof(struct hm_probe) + HM_SEAL_TAG_LEN)
 
-/* Have too many rounds in a row heard nothing? */
+/* Have too many looks in a row found nothing? */
 static bool is_silent(const struct hm_link *link)
 {
-	return READ_ONCE(link->probe.silent_rounds) >= READ_ONCE(link->probe.misses);
+	return READ_ONCE(link->probe.silent_looks) >=
+	       HM_PROBE_LOOKS * READ_ONCE(link->probe.misses);
 }
 
 /* @link->probe.lock held */
@@ -100,7 +105,7 @@ static void tell_frame_max(struct hm_link *link)
 }
 
 /*
- * The round's probe, and another one padded to a length that is being tried: a
+ * The interval's probe, and another one padded to a length that is being tried: a
  * length that does not get through must not look like a dead link.
  */
 static void send_probes(struct hm_link *link)
@@ -120,53 +125,59 @@ static void send_probes(struct hm_link *link)
 		tell_frame_max(link);
 }
 
-/* Count the rounds that hear nothing.  @heard is set by receive. */
-static void count_silence(struct hm_link *link)
+/* Count the looks that find nothing.  @heard is set by receive. */
+static void look(struct hm_link *link)
 {
-	u32 rounds = READ_ONCE(link->probe.silent_rounds);
+	u32 silent = READ_ONCE(link->probe.silent_looks);
 
 	if (READ_ONCE(link->probe.heard)) {
 		WRITE_ONCE(link->probe.heard, false);
-		rounds = 0;
-	} else if (rounds < U32_MAX) {
-		rounds++;
+		silent = 0;
+	} else if (silent < U32_MAX) {
+		silent++;
 	}
-	WRITE_ONCE(link->probe.silent_rounds, rounds);
-}
-
-static void probe_round(struct timer_list *timer)
-{
-	struct hm_link *link = from_timer(link, timer, probe.timer);
-	u32 interval_ms = READ_ONCE(link->probe.interval_ms);
-
-	if (!interval_ms || !rcu_access_pointer(link->keys.tx))
-		return;		/* hm_probe_restart() starts us again */
-	mod_timer(&link->probe.timer, jiffies + msecs_to_jiffies(interval_ms));
-	count_silence(link);
+	WRITE_ONCE(link->probe.silent_looks, silent);
 	if (is_silent(link))
 		hm_link_set_state(link, HUBMESH_LINK_DOWN);
-	if (!netif_running(link->hm->dev))
-		return;
+}
+
+static enum hrtimer_restart probe_due(struct hrtimer *timer)
+{
+	struct hm_link *link = container_of(timer, struct hm_link, probe.timer);
+	u32 interval_ms = READ_ONCE(link->probe.interval_ms);
+	u32 looks = READ_ONCE(link->probe.looks);
+
+	if (!interval_ms || !rcu_access_pointer(link->keys.tx))
+		return HRTIMER_NORESTART;	/* hm_probe_restart() starts us again */
+	/* Not hrtimer_forward(): hm_probe_restart() may start the timer meanwhile. */
+	hrtimer_start(timer, ns_to_ktime((u64)interval_ms * NSEC_PER_MSEC / HM_PROBE_LOOKS),
+		      HRTIMER_MODE_REL_SOFT);
+	look(link);
+	WRITE_ONCE(link->probe.looks, looks + 1);
+	if (looks % HM_PROBE_LOOKS || !netif_running(link->hm->dev))
+		return HRTIMER_NORESTART;
 	rcu_read_lock();
 	send_probes(link);
 	rcu_read_unlock();
+	return HRTIMER_NORESTART;
 }
 
 void hm_probe_init(struct hm_link *link)
 {
 	spin_lock_init(&link->probe.lock);
-	timer_setup(&link->probe.timer, probe_round, 0);
+	hm_hrtimer_init(&link->probe.timer, probe_due, HRTIMER_MODE_REL_SOFT);
 }
 
 void hm_probe_restart(struct hm_link *link)
 {
 	WRITE_ONCE(link->probe.is_unheard, false);
-	mod_timer(&link->probe.timer, jiffies);
+	WRITE_ONCE(link->probe.looks, 0);
+	hrtimer_start(&link->probe.timer, 0, HRTIMER_MODE_REL_SOFT);
 }
 
 void hm_probe_stop(struct hm_link *link)
 {
-	del_timer_sync(&link->probe.timer);
+	hrtimer_cancel(&link->probe.timer);
 }
 
 /* RFC 6298 section 2: RTT with gain 1/8, deviation with gain 1/4. */
@@ -229,7 +240,7 @@ void hm_probe_forget(struct hm_link *link)
 {
 	spin_lock_bh(&link->probe.lock);
 	link->probe.echo_seq = 0;
-	WRITE_ONCE(link->probe.silent_rounds, 0);
+	WRITE_ONCE(link->probe.silent_looks, 0);
 	WRITE_ONCE(link->probe.is_unheard, false);
 	hm_pmtu_reset(link);
 	spin_unlock_bh(&link->probe.lock);

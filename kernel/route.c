@@ -9,6 +9,8 @@
  *                    |
  *                    +--refused message, second BEGIN, device gone--> discarded
  *
+ * A set also has the trees (tree.c), which come from the same topology.
+ *
  * Routes of an open transaction are built in full and staged at their hubs, so
  * the commit only moves pointers: it needs no memory and cannot fail half way.
  * A hub without a staged route loses its route.  A link or hub that is removed
@@ -89,6 +91,10 @@ static struct hm_nexthops *nexthops_new(const struct hm_route_spec *spec, gfp_t 
 	}
 	if (spec->backup)
 		nh->backup = hm_link_get(spec->backup);
+	if (spec->tunnel_end) {
+		nh->has_tunnel = true;
+		memcpy(nh->tunnel_end, spec->tunnel_end, HM_HUB_ID_LEN);
+	}
 	return nh;
 }
 
@@ -100,7 +106,9 @@ static void discard(struct hm_device *hm)
 	hm_for_each_hub(hm, bucket, hub) {
 		nexthops_free(hub->staged);
 		hub->staged = NULL;
+		hm_tree_unstage(&hub->tree);
 	}
+	hm_tree_unstage(&hm->tree);
 }
 
 /**
@@ -237,7 +245,9 @@ void hm_route_commit(struct hm_device *hm)
 	hm_for_each_hub(hm, bucket, hub) {
 		publish(hub, hub->staged);
 		hub->staged = NULL;
+		hm_tree_commit(hm, &hub->tree);
 	}
+	hm_tree_commit(hm, &hm->tree);
 	hm->generation = hm->pending_routes->generation;
 	hm_tables_changed(hm);
 	netdev_dbg(hm->dev, "routes generation=%llu routes=%u\n", hm->generation,
@@ -258,8 +268,8 @@ static bool nexthops_use(const struct hm_nexthops *nh, const struct hm_link *lin
 
 /*
  * A group like @nh without @link; NULL if no link is left.  A group that loses
- * its last next hop lives on with its backup.  Removing a link must not fail,
- * and the allocation is of a few dozen bytes.
+ * its last next hop lives on with its backup, as a next hop unless a tunnel is part
+ * of it.  Removing a link must not fail, and the allocation is of a few dozen bytes.
  */
 static struct hm_nexthops *nexthops_without(const struct hm_nexthops *nh,
 					    const struct hm_link *link)
@@ -273,19 +283,21 @@ static struct hm_nexthops *nexthops_without(const struct hm_nexthops *nh,
 		spec.via[spec.count] = nh->via[i].link;
 		spec.weight[spec.count++] = nh->via[i].weight;
 	}
-	if (nh->backup != link)
+	if (nh->backup != link) {
 		spec.backup = nh->backup;
-	if (!spec.count && spec.backup) {
+		spec.tunnel_end = nh->has_tunnel ? nh->tunnel_end : NULL;
+	}
+	if (!spec.count && spec.backup && !spec.tunnel_end) {
 		spec.via[0] = spec.backup;
 		spec.weight[0] = 1;
 		spec.count = 1;
 		spec.backup = NULL;
 	}
-	return spec.count ? nexthops_new(&spec, GFP_KERNEL | __GFP_NOFAIL) : NULL;
+	return spec.count || spec.backup ? nexthops_new(&spec, GFP_KERNEL | __GFP_NOFAIL) : NULL;
 }
 
 /**
- * hm_route_link_gone() - Take a link out of every route
+ * hm_route_link_gone() - Take a link out of every route and tree
  * @hm: device
  * @link: link that is being removed
  *
@@ -307,7 +319,9 @@ void hm_route_link_gone(struct hm_device *hm, struct hm_link *link)
 			hub->staged = nexthops_without(nh, link);
 			nexthops_free(nh);
 		}
+		hm_tree_link_gone(hm, &hub->tree, link);
 	}
+	hm_tree_link_gone(hm, &hm->tree, link);
 }
 
 /**

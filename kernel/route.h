@@ -12,6 +12,8 @@
  * @total_weight: sum of the weights
  * @via: links with weights; hold a reference each
  * @backup: loop-free alternative used when every @via is down, or NULL
+ * @has_tunnel: frames by @backup go through a tunnel
+ * @tunnel_end: hub where it ends
  * @frame_max: longest frame that fits all the way, by any of them; U32_MAX unknown
  */
 struct hm_nexthops {
@@ -23,6 +25,8 @@ struct hm_nexthops {
 		u8 weight;
 	} via[HUBMESH_NEXTHOPS_MAX];
 	struct hm_link *backup;
+	bool has_tunnel;
+	u8 tunnel_end[HM_HUB_ID_LEN];
 	u32 frame_max;
 };
 
@@ -32,6 +36,7 @@ struct hm_nexthops {
  * @weight: their weights, 1..255
  * @count: entries of both, 1..HUBMESH_NEXTHOPS_MAX
  * @backup: loop-free alternative, borrowed, or NULL
+ * @tunnel_end: hub where the tunnel by @backup ends, borrowed; NULL for no tunnel
  * @frame_max: longest frame that fits all the way; U32_MAX unknown
  */
 struct hm_route_spec {
@@ -39,6 +44,7 @@ struct hm_route_spec {
 	u8 weight[HUBMESH_NEXTHOPS_MAX];
 	unsigned int count;
 	struct hm_link *backup;
+	const u8 *tunnel_end;
 	u32 frame_max;
 };
 
@@ -80,6 +86,14 @@ static inline struct hm_link *hm_nexthops_select(const struct hm_nexthops *nh, u
 	if (nh->backup && hm_link_is_usable(nh->backup))
 		return nh->backup;
 	return NULL;
+}
+
+/* The hub whose tunnel frames take that leave by @link, chosen by hm_nexthops_select(); NULL
+ * for none.  RCU read side. */
+static inline const u8 *hm_nexthops_tunnel(const struct hm_nexthops *nh,
+					   const struct hm_link *link)
+{
+	return unlikely(nh->has_tunnel && link == nh->backup) ? nh->tunnel_end : NULL;
 }
 
 #endif

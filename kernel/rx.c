@@ -16,9 +16,13 @@
  *
  *   for another hub	6. relay: FWD_TTL, FWD_NO_ROUTE, FWD_LINK_DOWN,
  *			FWD_SPLIT_HORIZON; hm_hop_send() stamps it for the next hop
+ *   TREE		6. relay_tree: RX_HUB_UNKNOWN, FWD_NO_TREE, RX_TREE_PARENT,
+ *			RX_SEAL_REPLAY, FWD_*; a copy to each child; RX_SEAL_NO_KEY; then as
+ *			for us, from the opening on
+ *   TUNNEL for us	6. open_tunnel: RX_TUNNEL, then 5 with the frame in it
  *   for us		6. open_frames: RX_HUB_UNKNOWN, RX_SEAL_NO_KEY, RX_SEAL_REPLAY,
  *			RX_SEAL_AUTH
- *			7. accept_opened: RX_SEAL_REPLAY, RX_INNER, and for each inner
+ *			7. accept_opened: RX_SEAL_REPLAY, RX_INNER, RX_PEER, and for each inner
  *			frame what guard and rule set say (filter.c): RX_RATE, RX_HOPS,
  *			RX_ZONE, RX_GUARD, RX_STORM, RX_ACL
  *			8. deliver to mesh0
@@ -110,14 +114,69 @@ static bool list_frames(struct hm_batch *batch, const struct sk_buff *skb, unsig
 	return !walk.left;
 }
 
-/* Make sure that nobody else sees or changes the packet's memory. */
-static struct sk_buff *own_memory(struct sk_buff *skb)
+/*
+ * May anybody else have a reference on a page of the packet?  A bridge or a mirror gives a
+ * super-packet to several devices as clones, but for a device that takes none the stack cuts
+ * a clone into packets that are no clones and still share its pages: if they were written to here
+ * these would change, and be opened, on their way out there.  Page pools count otherwise.
+ */
+static bool may_share_pages(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	unsigned int i;
+
+	for (i = 0; i < shinfo->nr_frags; i++)
+		if (skb->pp_recycle || page_count(skb_frag_page(&shinfo->frags[i])) != 1)
+			return true;
+	return false;
+}
+
+/* Does surely nobody else see or change the packet's memory? */
+static bool has_own_memory(const struct sk_buff *skb)
+{
+	return !skb_cloned(skb) && !skb_has_shared_frag(skb) && !skb_has_frag_list(skb) &&
+	       !may_share_pages(skb);
+}
+
+/* A copy in pages of its own, frame behind frame; uses the list of @batch. */
+static struct sk_buff *copy_frames(struct hm_batch *batch, const struct sk_buff *skb,
+				   unsigned int step, unsigned int frames)
+{
+	struct sk_buff *copy = alloc_skb(HM_OUTER_ROOM, GFP_ATOMIC | __GFP_NOWARN);
+	struct hm_frame *frame = batch->frame;
+	unsigned int i;
+
+	if (unlikely(!copy))
+		return NULL;
+	skb_reserve(copy, HM_OUTER_ROOM);
+	if (unlikely(hm_super_add_pages(copy, frame, frames, step,
+					skb->len - (frames - 1) * step) < frames))
+		goto free;
+	for (i = 0; i < frames; i++)
+		if (unlikely(skb_copy_bits(skb, i * step, frame[i].hdr, frame[i].len)))
+			goto free;
+	skb_shinfo(copy)->gso_size = step;
+	skb_shinfo(copy)->gso_segs = frames;
+	skb_shinfo(copy)->gso_type = HM_GSO_TYPE;
+	skb_copy_hash(copy, skb);
+	copy->dev = skb->dev;
+	return copy;
+
+free:
+	kfree_skb(copy);
+	return NULL;
+}
+
+/* The packet, or a copy, in memory that nobody else sees or changes; consumes @skb. */
+static struct sk_buff *own_memory(struct hm_batch *batch, struct sk_buff *skb,
+				  unsigned int step, unsigned int frames)
 {
 	struct sk_buff *copy;
 
-	if (likely(!skb_cloned(skb) && !skb_has_shared_frag(skb) && !skb_has_frag_list(skb)))
+	if (likely(has_own_memory(skb)))
 		return skb;
-	copy = skb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
+	copy = frames > 1 ? copy_frames(batch, skb, step, frames) :
+			    skb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
 	if (copy)
 		consume_skb(skb);
 	else
@@ -142,9 +201,11 @@ static struct hm_batch *take_packet(struct hm_device *hm, struct sk_buff *skb)
 		kfree_skb(skb);
 		return NULL;
 	}
-	skb = own_memory(skb);
 	batch = hm_batch_new(hm, frames);
-	if (unlikely(!skb || !batch))
+	if (unlikely(!batch))
+		goto no_memory;
+	skb = own_memory(batch, skb, step, frames);
+	if (unlikely(!skb))
 		goto no_memory;
 	batch->skb = skb;
 	if (unlikely(!list_frames(batch, skb, step)) &&
@@ -164,7 +225,7 @@ no_memory:
 
 /* ---- 2. to 4. one frame up to its hop window ------------------------------------ */
 
-static enum hubmesh_drop check_form(const struct hm_frame *f)
+static __always_inline enum hubmesh_drop check_form(const struct hm_frame *f)
 {
 	const struct hm_hdr *h = f->hdr;
 	u8 known_flags = 0;
@@ -173,10 +234,12 @@ static enum hubmesh_drop check_form(const struct hm_frame *f)
 		return HUBMESH_DROP_RX_VERSION;
 	switch (hm_hdr_type(h)) {
 	case HM_TYPE_UNICAST:
+	case HM_TYPE_TREE:
 		known_flags = HM_FLAG_PACKED;
 		break;
 	case HM_TYPE_HOP:
 	case HM_TYPE_PROBE:
+	case HM_TYPE_TUNNEL:
 		break;
 	default:
 		return HUBMESH_DROP_RX_TYPE;
@@ -229,8 +292,8 @@ static void note_authentic(struct hm_rx *rx)
 		hm_event_link_key(rx->link, rx->key->phase, HUBMESH_EVENT_KEY_IN_USE);
 }
 
-/* Steps 2 to 4. */
-static enum hubmesh_drop accept_frame(struct hm_rx *rx, const struct hm_frame *f)
+/* Steps 2 to 4.  Inline, as what follows: at a relay every call is 1 % of a frame's cost. */
+static __always_inline enum hubmesh_drop accept_frame(struct hm_rx *rx, const struct hm_frame *f)
 {
 	bool is_new_run = false;
 	enum hubmesh_drop why;
@@ -287,9 +350,13 @@ static unsigned int accept_frames(struct hm_rx *rx, struct hm_batch *batch)
 
 /* ---- 6. to another hub -------------------------------------------------------------- */
 
-/* Where frames with header @h that came by @from go next. */
-static enum hubmesh_drop select_next_hop(const struct hm_device *hm, const struct hm_hdr *h,
-					 const struct hm_link *from, struct hm_link **next)
+/*
+ * Where frames with header @h that came by @from go next, and through whose tunnel
+ * (@tunnel_end, or NULL).  Tunnels do not nest, and HOP frames are opened at each hop.
+ */
+static __always_inline enum hubmesh_drop
+select_next_hop(const struct hm_device *hm, const struct hm_hdr *h, const struct hm_link *from,
+		struct hm_link **next, const u8 **tunnel_end)
 {
 	const struct hm_nexthops *nh;
 	struct hm_hub *hub;
@@ -305,6 +372,9 @@ static enum hubmesh_drop select_next_hop(const struct hm_device *hm, const struc
 	*next = hm_nexthops_select(nh, ntohs(h->flow));
 	if (unlikely(!*next))
 		return HUBMESH_DROP_FWD_LINK_DOWN;
+	*tunnel_end = hm_nexthops_tunnel(nh, *next);
+	if (unlikely(*tunnel_end))	/* often back by @from: the next hub sends it elsewhere */
+		return hm_hdr_type(h) == HM_TYPE_UNICAST ? 0 : HUBMESH_DROP_FWD_LINK_DOWN;
 	if (unlikely(*next == from))
 		return HUBMESH_DROP_FWD_SPLIT_HORIZON;
 	return 0;
@@ -317,23 +387,37 @@ static bool is_to_relay(const struct hm_device *hm, const struct hm_hdr *h)
 	       !is_own_id(hm, h->src);
 }
 
+/* The link a drop counts at as well; none for a frame that came in a tunnel (no @from). */
+static struct hm_counters __percpu *counters_of(const struct hm_link *from)
+{
+	return likely(from) ? from->counters : NULL;
+}
+
 /* Send @n alike frames, all of @skb, on to their next hop; consumes @skb. */
-static void relay(struct hm_device *hm, struct sk_buff *skb, struct hm_frame *frame,
-		  unsigned int n, const struct hm_link *from)
+static __always_inline void relay(struct hm_device *hm, struct sk_buff *skb,
+				  struct hm_frame *frame, unsigned int n,
+				  const struct hm_link *from)
 {
 	const struct hm_hdr *h = frame->hdr;
 	enum hubmesh_drop why;
 	struct hm_link *next;
+	const u8 *tunnel_end;
 	unsigned int i;
 
-	why = select_next_hop(hm, h, from, &next);
+	why = select_next_hop(hm, h, from, &next, &tunnel_end);
 	if (unlikely(why)) {
-		hm_drop_count(hm, from->counters, why, n);
+		hm_drop_count(hm, counters_of(from), why, n);
 		kfree_skb(skb);
 		return;
 	}
 	for (i = 0; i < n; i++)
 		frame[i].hdr->hop_ttl--;	/* select_next_hop(): it is above 1 */
+	if (unlikely(tunnel_end)) {
+		n = hm_tunnel_send(next, tunnel_end, skb, frame, n);
+		hm_count_forwarded(hm->counters, n);
+		hm_count_forwarded(next->counters, n);
+		return;
+	}
 	if (n > 1) {
 		skb_shinfo(skb)->gso_segs = n;
 		skb_shinfo(skb)->gso_type = HM_GSO_TYPE;
@@ -415,6 +499,31 @@ static bool is_inside_sane(const struct hm_frame *f)
 	return n && walk_is_at_end(&walk);
 }
 
+/*
+ * Is one of the inner frames for this hub's own address?  That is never sent to many, and
+ * the sender key, which many have, must not vouch for it.
+ */
+static bool is_for_us_alone(const struct hm_device *hm, const struct hm_frame *f)
+{
+	struct inner_walk walk;
+
+	for (walk_init(&walk, f); walk_next(&walk);)
+		if (is_own_id(hm, ((const struct ethhdr *)walk.inner)->h_dest))
+			return true;
+	return false;
+}
+
+/* May its hub send us all that is in @f? */
+static bool is_from_allowed_peer(const struct hm_hub *hub, const struct hm_frame *f)
+{
+	struct inner_walk walk;
+
+	for (walk_init(&walk, f); walk_next(&walk);)
+		if (!hm_peer_allows(hub, walk.inner, walk.len))
+			return false;
+	return true;
+}
+
 /* Take the inner frame that @walk found last out of its frame. */
 static void walk_remove(struct inner_walk *walk)
 {
@@ -465,6 +574,12 @@ static enum hubmesh_drop accept_opened_frame(struct hm_batch *batch, struct hm_p
 		return HUBMESH_DROP_RX_SEAL_REPLAY;
 	if (unlikely(!is_inside_sane(f)))
 		return HUBMESH_DROP_RX_INNER;
+	if (unlikely(hm_hdr_type(f->hdr) == HM_TYPE_TREE && is_for_us_alone(batch->hm, f)))
+		return HUBMESH_DROP_RX_INNER;
+	if (unlikely((READ_ONCE(batch->hub->barred) ||
+		      READ_ONCE(batch->hm->peers.flags) & HUBMESH_PEERS_F_RESOLUTION) &&
+		     !is_from_allowed_peer(batch->hub, f)))
+		return HUBMESH_DROP_RX_PEER;
 	return hm_police_is_on(police) ? police_frame(police, f) : 0;
 }
 
@@ -504,6 +619,22 @@ static void deliver_single(struct hm_batch *batch)
 	hm_join_deliver(batch->hm, skb);
 }
 
+/* Others listen through us: look for what they, or those they listen to, say of groups. */
+static void hear_memberships(struct hm_batch *batch)
+{
+	struct inner_walk walk;
+	unsigned int i;
+
+	for (i = 0; i < batch->frames; i++) {
+		if (batch->frame[i].why)
+			continue;
+		for (walk_init(&walk, &batch->frame[i]); walk_next(&walk);)
+			if (is_multicast_ether_addr(walk.inner) &&
+			    hm_is_membership_frame(walk.inner, walk.len))
+				hm_groups_hear_mesh(batch->hm, walk.inner, walk.len);
+	}
+}
+
 static void deliver_opened(struct hm_batch *batch, unsigned int frames, unsigned int bytes)
 {
 	struct inner_walk walk;
@@ -512,6 +643,8 @@ static void deliver_opened(struct hm_batch *batch, unsigned int frames, unsigned
 
 	hm_count_rx(batch->hub->counters, frames, bytes);
 	hm_count_rx(batch->hm->counters, frames, bytes);
+	if (unlikely(READ_ONCE(batch->hm->groups.is_snooping)))
+		hear_memberships(batch);
 	if (batch->frames == 1 && !hm_hdr_is_packed(batch->frame[0].hdr)) {
 		deliver_single(batch);
 		return;
@@ -596,6 +729,66 @@ static void open_frames(struct hm_batch *batch, const struct hm_hdr *h)
 	hm_batch_open(batch);
 }
 
+/* ---- 6. to many hubs ------------------------------------------------------------------ */
+
+/* The frame has nothing to do here: the last child gets its packet. */
+static void pass_on(struct hm_batch *batch, const struct hm_tree *tree,
+		    const struct hm_link *from)
+{
+	skb_orphan(batch->skb);
+	hm_count_forwarded(batch->hm->counters,
+			   hm_tree_send(batch->hm, tree, from, batch->skb, &batch->frame[0]));
+	hm_batch_free(batch);
+}
+
+/* Pass the frame on, then open it if somebody here wants it. */
+static void relay_tree(struct hm_batch *batch, const struct hm_link *from)
+{
+	struct hm_frame *f = &batch->frame[0];
+	const struct hm_hdr *h = f->hdr;
+	struct hm_hub *root = hm_hub_by_id(batch->hm, h->src);
+	const struct hm_tree *tree;
+
+	if (unlikely(!root)) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_RX_HUB_UNKNOWN);
+		return;
+	}
+	tree = rcu_dereference(root->tree.tree);
+	if (unlikely(!tree)) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_FWD_NO_TREE);
+		return;
+	}
+	if (unlikely(!ether_addr_equal(tree->parent, from->peer))) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_RX_TREE_PARENT);
+		return;
+	}
+	batch->hub = root;
+	batch->key = rcu_dereference(root->sender.by_phase[hm_hdr_seal_phase(h)]);
+	/* It came round in a circle: the others downstream have it as well. */
+	if (likely(batch->key) && !hm_replay_may_accept(&batch->key->seal_seen[h->lane],
+							be64_to_cpu(h->counter))) {
+		drop_rest(batch, root->counters, HUBMESH_DROP_RX_SEAL_REPLAY);
+		return;
+	}
+	if (!hm_groups_want(batch->hm, h->dst)) {
+		pass_on(batch, tree, from);
+		return;
+	}
+	hm_count_forwarded(batch->hm->counters, hm_tree_send(batch->hm, tree, from, NULL, f));
+	if (unlikely(READ_ONCE(root->barred) & HM_BARRED_FLOOD)) {
+		drop_rest(batch, root->counters, HUBMESH_DROP_RX_PEER);
+		return;
+	}
+	if (unlikely(!batch->key)) {
+		if (hm_groups_insist(batch->hm, h->dst))
+			hm_ask_for_session(root);
+		drop_rest(batch, root->counters, HUBMESH_DROP_RX_SEAL_NO_KEY);
+		return;
+	}
+	batch->done = accept_opened;
+	hm_batch_open(batch);
+}
+
 /* ---- 6. and 7. HOP and PROBE: sealed under the link's key ------------------------------- */
 
 /* Check that an opened HOP or PROBE frame is good and new; else count why not. */
@@ -616,10 +809,11 @@ static bool is_link_frame_new(struct hm_batch *batch)
 static void relay_hop(struct hm_batch *batch)
 {
 	struct hm_hdr *h = batch->frame[0].hdr;
+	const u8 *tunnel_end;
 	struct hm_link *next;
 	enum hubmesh_drop why;
 
-	why = select_next_hop(batch->hm, h, batch->link, &next);
+	why = select_next_hop(batch->hm, h, batch->link, &next, &tunnel_end);
 	if (unlikely(why)) {
 		hm_drop_count(batch->hm, batch->link->counters, why, 1);
 		kfree_skb(batch->skb);
@@ -724,7 +918,34 @@ static void open_probe(struct hm_batch *batch, struct hm_link *link)
 
 /* ---- 5. who it is for ------------------------------------------------------------------ */
 
-/* A packet whose good frames are alike; only for UNICAST more than one. */
+/* What is in a tunnel that ends here: a UNICAST frame, which is whole. */
+static bool is_tunnelled_frame_sane(const struct hm_frame *f)
+{
+	return f->len >= HM_FRAME_MIN && hm_hdr_type(f->hdr) == HM_TYPE_UNICAST && !check_form(f);
+}
+
+/* The frame in the tunnel takes the place of the outer one, with the hops that has left. */
+static bool open_tunnel(struct hm_batch *batch, struct hm_link *from)
+{
+	struct hm_frame *f = &batch->frame[0];
+	u8 hop_ttl = f->hdr->hop_ttl;
+
+	f->hdr++;
+	f->len -= HM_HDR_LEN;	/* at least HM_FRAME_MIN before */
+	if (unlikely(!is_tunnelled_frame_sane(f))) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_RX_TUNNEL);
+		return false;
+	}
+	if (unlikely(!pskb_pull(batch->skb, HM_HDR_LEN))) {
+		drop_rest(batch, from->counters, HUBMESH_DROP_NO_MEMORY);
+		return false;
+	}
+	f->hdr->hop_ttl = hop_ttl;
+	return true;
+}
+
+/* A packet whose good frames are alike; only for UNICAST more than one.  @from is NULL for
+ * a frame that came in a tunnel. */
 static void dispatch(struct hm_batch *batch, const struct hm_hdr *h, struct hm_link *from)
 {
 	u8 type = hm_hdr_type(h);
@@ -734,17 +955,36 @@ static void dispatch(struct hm_batch *batch, const struct hm_hdr *h, struct hm_l
 		return;
 	}
 	if (unlikely(is_own_id(batch->hm, h->src))) {
-		drop_rest(batch, from->counters, HUBMESH_DROP_RX_OWN_SOURCE);
+		drop_rest(batch, counters_of(from), HUBMESH_DROP_RX_OWN_SOURCE);
+		return;
+	}
+	if (unlikely(type == HM_TYPE_TUNNEL && is_own_id(batch->hm, h->dst))) {
+		/* Not again: it is UNICAST now.  It may well leave where the tunnel came in. */
+		if (open_tunnel(batch, from))
+			dispatch(batch, batch->frame[0].hdr, NULL);
 		return;
 	}
 	if (unlikely(type == HM_TYPE_HOP)) {
 		open_hop(batch, from);
+	} else if (unlikely(type == HM_TYPE_TREE)) {
+		relay_tree(batch, from);
 	} else if (is_own_id(batch->hm, h->dst)) {
 		open_frames(batch, h);
 	} else {
 		relay(batch->hm, batch->skb, batch->frame, batch->frames, from);
 		hm_batch_free(batch);
 	}
+}
+
+struct sk_buff *hm_frame_copy(const struct hm_frame *f)
+{
+	struct sk_buff *skb = alloc_skb(HM_OUTER_ROOM + f->len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, HM_OUTER_ROOM);
+	skb_put_data(skb, f->hdr, f->len);
+	return skb;
 }
 
 /* Each good frame goes on as a packet of its own. */
@@ -761,7 +1001,7 @@ static void split(struct hm_rx *rx, struct hm_batch *batch)
 		if (f->why)
 			continue;
 		from = hm_link_by_index(rx->hm, ntohs(f->hdr->link_index));
-		skb = alloc_skb(HM_OUTER_ROOM + f->len, GFP_ATOMIC | __GFP_NOWARN);
+		skb = hm_frame_copy(f);
 		one = hm_batch_new(rx->hm, 1);
 		if (unlikely(!from || !skb || !one)) {
 			hm_drop_count(rx->hm, NULL, HUBMESH_DROP_NO_MEMORY, 1);
@@ -770,8 +1010,6 @@ static void split(struct hm_rx *rx, struct hm_batch *batch)
 				hm_batch_free(one);
 			continue;
 		}
-		skb_reserve(skb, HM_OUTER_ROOM);
-		skb_put_data(skb, f->hdr, f->len);
 		skb->dev = batch->skb->dev;
 		one->skb = skb;
 		one->frames = 1;

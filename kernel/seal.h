@@ -46,6 +46,8 @@ struct hm_frame {
  * @is_spare_size: may be kept for the next packet
  * @is_deferred: some request did not finish at once: @hub and @link hold
  *	references
+ * @has_tunnel: frames leave through a tunnel
+ * @tunnel_end: hub where it ends
  * @dsfield: outer DS byte
  * @flow: flow entropy
  * @frames: number of frames
@@ -60,7 +62,8 @@ struct hm_batch {
 	void (*done)(struct hm_batch *batch);
 	struct hm_request *request;
 	atomic_t pending;
-	bool is_seal, holds_key, is_spare_size, is_deferred;
+	bool is_seal, holds_key, is_spare_size, is_deferred, has_tunnel;
+	u8 tunnel_end[HM_HUB_ID_LEN];
 	u8 dsfield;
 	u16 flow;
 	unsigned int frames;

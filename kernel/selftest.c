@@ -284,7 +284,12 @@ static bool lengths_round_trip(struct hm_key *key, const char *name)
 
 static bool seal_matches_known_answer(unsigned int which)
 {
-	struct hm_key_config cfg = { .cipher = seal_answers[which].cipher, .is_link = true };
+	struct hm_key_config cfg = {
+		.cipher = seal_answers[which].cipher,
+		.is_link = true,
+		.has_rx = true,
+		.has_tx = true,
+	};
 	u8 *frame = kmalloc(2 * TEST_FRAME, GFP_KERNEL), *plain = frame + TEST_FRAME;
 	const char *name = seal_answers[which].name;
 	struct hm_key *key;
@@ -295,8 +300,10 @@ static bool seal_matches_known_answer(unsigned int which)
 		cfg.tx[i] = cfg.rx[i] = i;
 	key = hm_key_new(&cfg);
 	if (!frame || IS_ERR(key)) {
+		pr_err("hubmesh: selftest=seal cipher=%s key=%d\n", name, PTR_ERR_OR_ZERO(key));
+		if (!IS_ERR(key))
+			hm_key_put(key);
 		kfree(frame);
-		pr_err("hubmesh: selftest=seal cipher=%s key=%ld\n", name, PTR_ERR(key));
 		return false;
 	}
 	fill_test_frame(plain);
@@ -331,7 +338,11 @@ static bool seals_match_known_answers(void)
 
 static bool keyring_moves_only_on_proof(void)
 {
-	struct hm_key_config cfg = { .cipher = HUBMESH_CIPHER_CHACHA20_POLY1305 };
+	struct hm_key_config cfg = {
+		.cipher = HUBMESH_CIPHER_CHACHA20_POLY1305,
+		.has_rx = true,
+		.has_tx = true,
+	};
 	struct hm_keyring ring = { };
 	bool ok;
 

@@ -9,6 +9,8 @@
  *                  room; else copied once, into a packet of its own
  *   close frames   of one flow of datagrams wait for each other (train.c) and are
  *                  copied into one super-packet, several small ones to a frame
+ *   for many       sealed once and sent along our tree (tree.c), and a copy each, sealed
+ *                  for it, to hubs that are not known to have the key it is sealed with
  *   GSO            cut here: every segment is copied once, payload checksummed
  *                  on the way, from the fragments into one fresh run of pages
  *                  laid out frame after frame, which is one UDP super-packet
@@ -40,12 +42,13 @@
 #include "event.h"
 #include "filter.h"
 #include "frames.h"
+#include "inner.h"
 #include "main.h"
 #include "qos.h"
 #include "seal.h"
 #include "train.h"
 
-/* A page fragment the allocator can serve without falling back. */
+/* A run of pages that the allocator has at hand, as it has those of page fragments. */
 #define HM_CHUNK_BYTES	PAGE_FRAG_CACHE_MAX_SIZE
 #define HM_SUPER_FRAMES	HM_BATCH_FRAMES	/* and UDP_MAX_SEGMENTS of 6.1 */
 #define HM_SUPER_FRAGS	16
@@ -56,10 +59,11 @@
 /**
  * struct hm_tx - where an inner frame goes and how
  * @hm: device
- * @hub: hub it is sealed for, NULL for HOP frames
- * @link: first hop
+ * @hub: hub it is sealed for, NULL for HOP and TREE frames
+ * @link: first hop, NULL for TREE frames
  * @key: key it is sealed with
  * @hdr: header of its frames, counter and hop fields excepted
+ * @tunnel_end: hub where the tunnel ends that its frames take, or NULL
  * @frame_max: longest frame that fits behind the first hop
  * @flow: flow entropy
  * @class: class of the inner frame
@@ -72,6 +76,7 @@ struct hm_tx {
 	struct hm_link *link;
 	struct hm_key *key;
 	struct hm_hdr hdr;
+	const u8 *tunnel_end;
 	u32 frame_max;
 	u16 flow;
 	__be16 zone;
@@ -85,10 +90,14 @@ static void tx_refuse(struct hm_device *hm, struct hm_counters __percpu *owner,
 	kfree_skb(skb);
 }
 
-/* Count @n frames that got as far as having a key and a link. */
+/* Count @n frames that got as far as having a key and a way. */
 static void tx_count_drop(const struct hm_tx *tx, enum hubmesh_drop why, unsigned int n)
 {
-	hm_drop_count(tx->hm, tx->hub ? tx->hub->counters : tx->link->counters, why, n);
+	struct hm_counters __percpu *owner = tx->hub ? tx->hub->counters : NULL;
+
+	if (!owner && tx->link)
+		owner = tx->link->counters;
+	hm_drop_count(tx->hm, owner, why, n);
 }
 
 /* ---- numbers -------------------------------------------------------------- */
@@ -119,8 +128,10 @@ static u64 claim_counters(const struct hm_tx *tx, unsigned int n)
 	if (key_wants_successor(tx->key, first + n - 1, soft)) {
 		if (tx->hub)
 			hm_event_hub_key(tx->hub, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
-		else
+		else if (tx->link)
 			hm_event_link_key(tx->link, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
+		else
+			hm_event_sender_key(tx->hm, tx->key->phase, HUBMESH_EVENT_KEY_NEEDED);
 	}
 	return first;
 }
@@ -214,8 +225,33 @@ static void tx_sealed(struct hm_batch *batch)
 		hm_count_tx(batch->hm->counters, batch->frames, batch->skb->len);
 		if (batch->hub)
 			hm_count_tx(batch->hub->counters, batch->frames, batch->skb->len);
-		hm_hop_send(batch->link, batch->skb, batch->frame, batch->frames,
-			    batch->flow, batch->dsfield);
+		if (unlikely(batch->has_tunnel))
+			hm_tunnel_send(batch->link, batch->tunnel_end, batch->skb, batch->frame,
+				       batch->frames);
+		else
+			hm_hop_send(batch->link, batch->skb, batch->frame, batch->frames,
+				    batch->flow, batch->dsfield);
+	}
+	hm_batch_free(batch);
+}
+
+/* A frame for many is sealed: it leaves by every link that leads to some of them. */
+static void tree_sealed(struct hm_batch *batch)
+{
+	struct hm_frame *f = &batch->frame[0];
+	const struct hm_tree *tree = rcu_dereference(batch->hm->tree.tree);
+	enum hubmesh_drop why = 0;
+
+	if (unlikely(f->why))
+		why = HUBMESH_DROP_CRYPTO;
+	else if (unlikely(!tree))
+		why = HUBMESH_DROP_TX_NO_ROUTE;
+	if (unlikely(why)) {
+		hm_drop_count(batch->hm, NULL, why, 1);
+		kfree_skb(batch->skb);
+	} else {
+		hm_count_tx(batch->hm->counters, 1, f->len);
+		hm_tree_send(batch->hm, tree, NULL, batch->skb, f);
 	}
 	hm_batch_free(batch);
 }
@@ -247,7 +283,10 @@ static struct hm_batch *tx_batch_new(const struct hm_tx *tx, struct sk_buff *skb
 	batch->link = tx->link;
 	batch->key = tx->key;
 	batch->skb = skb;
-	batch->done = tx_sealed;
+	batch->done = hm_hdr_type(&tx->hdr) == HM_TYPE_TREE ? tree_sealed : tx_sealed;
+	batch->has_tunnel = tx->tunnel_end;
+	if (unlikely(batch->has_tunnel))
+		memcpy(batch->tunnel_end, tx->tunnel_end, HM_HUB_ID_LEN);
 	batch->flow = tx->flow;
 	batch->dsfield = tx->dsfield;
 	batch->frames = frames;
@@ -521,13 +560,30 @@ static unsigned int segmenter_next(struct hm_segmenter *s, u8 *inner)
 	return len;
 }
 
-/*
- * Give @skb room for up to @frames frames, whole frames to a fragment, the
- * last one @last_len long.  Return: frames there is room for.
+/* Whole pages, nobody else's: who gets the packet sees by their count whether it may write. */
+static struct page *chunk_alloc(unsigned int bytes)
+{
+	unsigned int order = get_order(bytes);
+	gfp_t gfp = GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN;
+
+	if (order)	/* there is another way: leave the reserves alone */
+		gfp |= __GFP_NORETRY | __GFP_NOMEMALLOC;
+	return alloc_pages(gfp, order);
+}
+
+/**
+ * hm_super_add_pages() - Give a packet room for frames, whole frames to a fragment.
+ * @skb: packet without fragments
+ * @frame: filled
+ * @frames: how many there should be
+ * @frame_len: length of each but the last
+ * @last_len: length of the last one
+ *
+ * Context: BH disabled.
+ * Return: frames there is room for.
  */
-static unsigned int super_add_pages(struct sk_buff *skb, struct hm_frame *frame,
-				    unsigned int frames, unsigned int frame_len,
-				    unsigned int last_len)
+unsigned int hm_super_add_pages(struct sk_buff *skb, struct hm_frame *frame, unsigned int frames,
+				unsigned int frame_len, unsigned int last_len)
 {
 	unsigned int most = max(HM_CHUNK_BYTES / frame_len, 1U), n, i, bytes, done = 0;
 	struct page *page;
@@ -535,13 +591,14 @@ static unsigned int super_add_pages(struct sk_buff *skb, struct hm_frame *frame,
 
 	while (done < frames && skb_shinfo(skb)->nr_frags < HM_SUPER_FRAGS) {
 		n = min(frames - done, most);
-		p = napi_alloc_frag(n * frame_len);
-		if (unlikely(!p)) {	/* no run of pages that long: try half */
+		page = chunk_alloc(n * frame_len);
+		if (unlikely(!page)) {	/* no run of pages that long: try half */
 			if (n == 1)
 				break;
 			most = n / 2;
 			continue;
 		}
+		p = page_address(page);
 		for (i = 0; i < n; i++) {
 			frame[done + i].hdr = (struct hm_hdr *)(p + i * frame_len);
 			frame[done + i].len = frame_len;
@@ -553,9 +610,7 @@ static unsigned int super_add_pages(struct sk_buff *skb, struct hm_frame *frame,
 			frame[done - 1].len = last_len;
 			bytes -= frame_len - last_len;
 		}
-		page = virt_to_head_page(p);
-		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
-				p - (u8 *)page_address(page), bytes, n * frame_len);
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0, bytes, page_size(page));
 	}
 	return done;
 }
@@ -587,7 +642,7 @@ static enum hubmesh_drop super_new(const struct hm_tx *tx, unsigned int frames,
 	batch = tx_batch_new(tx, out, frames);
 	if (unlikely(!batch))
 		goto free;
-	batch->frames = super_add_pages(out, batch->frame, frames, frame_len, last_len);
+	batch->frames = hm_super_add_pages(out, batch->frame, frames, frame_len, last_len);
 	if (unlikely(!batch->frames))
 		goto free;
 	why = HUBMESH_DROP_TX_KEY_EXHAUSTED;
@@ -783,20 +838,29 @@ static bool inner_fits(const struct sk_buff *skb, unsigned int frame_max)
 				 skb->len <= frame_max;
 }
 
-/* Tell the inner sender what fits; counts the drop, leaves @skb alone. */
+/*
+ * Tell the inner sender what fits; counts the drop, leaves @skb alone.  A VLAN device on ours
+ * has a sender, too, and its tags take room.
+ */
 static void tx_too_big(const struct hm_tx *tx, struct sk_buff *skb, unsigned int frame_max)
 {
-	unsigned int mtu = 0, headers = frame_len_of(ETH_HLEN);
+	unsigned int mtu = 0, headers;
+	struct hm_inner in;
 
-	hm_drop_count(tx->hm, tx->link->counters, HUBMESH_DROP_TX_MTU,
+	hm_drop_count(tx->hm, tx->link ? tx->link->counters : NULL, HUBMESH_DROP_TX_MTU,
 		      skb_shinfo(skb)->gso_segs ?: 1);
+	/* ICMP is made from the IP header that the stack knows of: it must be the frame's. */
+	if (!hm_inner_read_link(&in, skb->data, skb_headlen(skb)) ||
+	    in.l3 != skb_network_offset(skb))
+		return;
+	headers = frame_len_of(in.l3);
 	if (frame_max > headers)
 		mtu = frame_max - headers;
-	if (skb->protocol == htons(ETH_P_IP)) {
+	if (in.ethertype == ETH_P_IP) {
 		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 			      htonl(max_t(unsigned int, mtu, 576)));
 #if IS_ENABLED(CONFIG_IPV6)
-	} else if (skb->protocol == htons(ETH_P_IPV6)) {
+	} else if (in.ethertype == ETH_P_IPV6) {
 		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0,
 				max_t(unsigned int, mtu, IPV6_MIN_MTU));
 #endif
@@ -811,10 +875,18 @@ static bool tx_is_allowed(struct hm_tx *tx, struct sk_buff *skb)
 
 	if (likely(!filter))
 		return true;
-	why = hm_filter_tx(filter, tx->hub, skb, &tx->zone);
+	why = hm_filter_tx(filter, tx->hm, tx->hub, skb, &tx->zone);
 	if (unlikely(why))
 		tx_count_drop(tx, why, skb_shinfo(skb)->gso_segs ?: 1);
 	return !why;
+}
+
+/* Longest frame that fits the way, of which the first link takes @link_max. */
+static unsigned int way_frame_max(const struct hm_tx *tx, unsigned int link_max)
+{
+	unsigned int max = min(link_max, tx->frame_max), extra = tx->tunnel_end ? HM_HDR_LEN : 0;
+
+	return max > extra ? max - extra : 0;
 }
 
 /* Refuse, with ICMP, what would not fit the underlay. */
@@ -822,9 +894,9 @@ static bool tx_fits(const struct hm_tx *tx, struct sk_buff *skb)
 {
 	unsigned int frame_max;
 
-	if (likely(inner_fits(skb, min(READ_ONCE(tx->link->frame_max), tx->frame_max))))
+	if (likely(inner_fits(skb, way_frame_max(tx, READ_ONCE(tx->link->frame_max)))))
 		return true;
-	frame_max = min(hm_carrier_frame_max(tx->link), tx->frame_max);
+	frame_max = way_frame_max(tx, hm_carrier_frame_max(tx->link));
 	if (inner_fits(skb, frame_max))
 		return true;
 	tx_too_big(tx, skb, frame_max);
@@ -842,7 +914,10 @@ static enum hubmesh_drop select_link(struct hm_tx *tx, const struct hm_hub *hub)
 		return HUBMESH_DROP_TX_NO_ROUTE;
 	tx->frame_max = nh->frame_max;
 	tx->link = hm_nexthops_select(nh, tx->flow);
-	return likely(tx->link) ? 0 : HUBMESH_DROP_TX_LINK_DOWN;
+	if (unlikely(!tx->link))
+		return HUBMESH_DROP_TX_LINK_DOWN;
+	tx->tunnel_end = hm_nexthops_tunnel(nh, tx->link);
+	return 0;
 }
 
 /*
@@ -854,7 +929,8 @@ static u8 lane_of(u8 class, u16 flow)
 	return class ? HM_LANES_BULK + class : flow & (HM_LANES_BULK - 1);
 }
 
-static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
+/* @dst: hub, or group of a TREE frame. */
+static void tx_fill_header(struct hm_tx *tx, const u8 *dst, u8 type)
 {
 	struct hm_hdr *h = &tx->hdr;
 
@@ -864,7 +940,7 @@ static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
 	h->lane = type == HM_TYPE_HOP ? 0 : lane_of(tx->class, tx->flow);
 	h->link_index = 0;
 	h->flow = htons(tx->flow);
-	memcpy(h->dst, hub->id, HM_HUB_ID_LEN);
+	memcpy(h->dst, dst, HM_HUB_ID_LEN);
 	memcpy(h->src, hm_own_id(tx->hm), HM_HUB_ID_LEN);
 	h->hop_seq = 0;
 	h->counter = 0;
@@ -872,17 +948,17 @@ static void tx_fill_header(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
 }
 
 /* Everything that follows from what the frame is and where it goes. */
-static void tx_prepare(struct hm_tx *tx, const struct hm_hub *hub, u8 type)
+static void tx_prepare(struct hm_tx *tx, const u8 *dst, u8 type)
 {
 	tx->dsfield = tx->class << 5;
-	tx_fill_header(tx, hub, type);
+	tx_fill_header(tx, dst, type);
 }
 
 /* Seal and send what fits.  @skb is consumed if @may_take, else left alone. */
 static void tx_seal(struct hm_tx *tx, const struct hm_hub *hub, u8 type,
 		    struct sk_buff *skb, bool may_take)
 {
-	tx_prepare(tx, hub, type);
+	tx_prepare(tx, hub->id, type);
 	if (!skb_is_gso(skb)) {
 		tx_single(tx, skb, may_take);
 		return;
@@ -899,7 +975,7 @@ static u16 flow_of(struct sk_buff *skb)
 	return hash ^ hash >> 16;
 }
 
-static void ask_for_session(struct hm_hub *hub)
+void hm_ask_for_session(struct hm_hub *hub)
 {
 	unsigned long asked_at = READ_ONCE(hub->asked_at);
 
@@ -913,7 +989,7 @@ static void ask_for_session(struct hm_hub *hub)
 /* No seal key yet: keep a few frames, and say that a session is needed. */
 static void hold(struct hm_hub *hub, struct sk_buff *skb)
 {
-	ask_for_session(hub);
+	hm_ask_for_session(hub);
 	if (skb_queue_len_lockless(&hub->held) >= HM_HOLD_FRAMES_MAX) {
 		tx_refuse(hub->hm, hub->counters, skb, HUBMESH_DROP_TX_NO_SESSION);
 		return;
@@ -931,6 +1007,8 @@ static void tx_hop(struct hm_tx *tx, struct hm_hub *hub, struct sk_buff *skb)
 {
 	enum hubmesh_drop why = select_link(tx, hub);
 
+	if (unlikely(!why && tx->tunnel_end))
+		why = HUBMESH_DROP_TX_LINK_DOWN;	/* HOP frames are opened by the next hub */
 	if (unlikely(why)) {
 		tx_refuse(tx->hm, hub->counters, skb, why);
 		return;
@@ -979,12 +1057,12 @@ void hm_xmit_train(struct hm_device *hm, struct hm_train_load *load)
 	if (likely(tx.hub))
 		why = tx_resolve(&tx);
 	if (likely(!why)) {
-		tx.frame_max = min(tx.frame_max, hm_carrier_frame_max(tx.link));
+		tx.frame_max = way_frame_max(&tx, hm_carrier_frame_max(tx.link));
 		if (unlikely(!inner_fits(first, tx.frame_max)))
 			why = HUBMESH_DROP_TX_MTU;
 	}
 	if (likely(!why))
-		tx_prepare(&tx, tx.hub, HM_TYPE_UNICAST);
+		tx_prepare(&tx, tx.hub->id, HM_TYPE_UNICAST);
 	if (!why && skb_queue_len(&load->frames) == 1) {
 		tx_single(&tx, __skb_dequeue(&load->frames), true);
 		return;
@@ -1018,6 +1096,11 @@ static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 			    .class = hm_classify(hub->hm, skb) };
 	enum hubmesh_drop why = tx_resolve(&tx);
 
+	if (unlikely(READ_ONCE(hub->barred) & HM_BARRED_UNICAST) &&
+	    !hm_is_control_frame(hub->hm, skb->data, skb_headlen(skb), hub->id)) {
+		tx_refuse(hub->hm, hub->counters, skb, HUBMESH_DROP_TX_PEER);
+		return;
+	}
 	if (unlikely(why == HUBMESH_DROP_TX_NO_SESSION)) {
 		if (hm_is_control_frame(hub->hm, skb->data, skb_headlen(skb), hub->id))
 			tx_hop(&tx, hub, skb);
@@ -1043,37 +1126,115 @@ static void tx_to_hub(struct hm_hub *hub, struct sk_buff *skb)
 	tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, true);
 }
 
-/* Broadcast, multicast, unknown unicast: a copy to every hub with a seal. */
-static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
-{
-	struct hm_tx tx = { .hm = hm, .flow = flow_of(skb), .class = hm_classify(hm, skb) };
-	unsigned int bucket, copies = 0, beyond = 0;
-	struct hm_hub *hub;
+/* ---- to many hubs ----------------------------------------------------------------- */
 
-	if (unlikely(!hm_storm_take(&hm->storm, hm_storm_kind(skb->data)))) {
-		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_STORM);
+/* May a frame for many leave by our tree?  @tx: @hm is set; sets @key. */
+static bool can_use_tree(struct hm_tx *tx)
+{
+	const struct hm_filter *filter = rcu_dereference(tx->hm->filter);
+
+	tx->key = rcu_dereference(tx->hm->sender.tx);
+	return tx->key && rcu_access_pointer(tx->hm->tree.tree) &&
+	       !(filter && hm_filter_asks_hub(filter));
+}
+
+/*
+ * What relays prune by: the group, if members are all who want it.  Broadcast is what goes
+ * everywhere: frames for an address nobody knows, and membership messages.
+ */
+static const u8 *tree_dst(const struct hm_device *hm, const struct hm_tree *tree,
+			  const struct sk_buff *skb)
+{
+	if (!is_multicast_ether_addr(skb->data) ||
+	    (tree->n_groups && hm_is_membership_frame(skb->data, skb_headlen(skb))))
+		return hm->dev->broadcast;
+	return skb->data;
+}
+
+/* Seal once, for all.  @skb is consumed. */
+static void tx_tree(struct hm_tx *tx, struct sk_buff *skb)
+{
+	const struct hm_tree *tree = rcu_dereference(tx->hm->tree.tree);
+	u32 frame_max;
+
+	if (unlikely(!tree || !tx_is_allowed(tx, skb))) {
+		kfree_skb(skb);
 		return;
 	}
+	frame_max = hm_tree_frame_max(tree);
+	if (unlikely(!inner_fits(skb, frame_max))) {
+		tx_too_big(tx, skb, frame_max);
+		consume_skb(skb);
+		return;
+	}
+	tx_prepare(tx, tree_dst(tx->hm, tree, skb), HM_TYPE_TREE);
+	if (!skb_is_gso(skb)) {
+		tx_single(tx, skb, true);
+		return;
+	}
+	tx_gso_by_stack(tx, skb);
+	consume_skb(skb);
+}
+
+/*
+ * A copy each to hubs with a seal; not to those that have the sender key of @proved
+ * phases.  @skb is left alone.  Return: how many.
+ */
+static unsigned int tx_copies(struct hm_tx *tx, struct sk_buff *skb, u8 proved)
+{
+	unsigned int bucket, copies = 0, beyond = 0;
+	struct hm_device *hm = tx->hm;
+	struct hm_hub *hub;
+
 	hm_for_each_hub(hm, bucket, hub) {
-		tx.hub = hub;
-		tx.key = rcu_dereference(hub->keys.tx);
-		if (!tx.key || select_link(&tx, hub))
+		if (READ_ONCE(hub->sender_proved) & proved ||
+		    READ_ONCE(hub->barred) & HM_BARRED_FLOOD)
+			continue;
+		tx->hub = hub;
+		tx->key = rcu_dereference(hub->keys.tx);
+		if (!tx->key || select_link(tx, hub))
 			continue;
 		if (copies == HM_FLOOD_HUBS_MAX) {
 			beyond++;
 			continue;
 		}
 		copies++;
-		if (likely(tx_is_allowed(&tx, skb) && tx_fits(&tx, skb)))
-			tx_seal(&tx, hub, HM_TYPE_UNICAST, skb, false);
+		if (likely(tx_is_allowed(tx, skb) && tx_fits(tx, skb)))
+			tx_seal(tx, hub, HM_TYPE_UNICAST, skb, false);
 	}
 	if (beyond)
 		hm_drop_count(hm, NULL, HUBMESH_DROP_TX_FLOOD_LIMIT, beyond);
-	if (copies) {
-		consume_skb(skb);
+	return copies;
+}
+
+/* Broadcast, multicast, unknown unicast; consumes @skb. */
+static void tx_flood(struct hm_device *hm, struct sk_buff *skb)
+{
+	struct hm_tx tx = { .hm = hm, .flow = flow_of(skb), .class = hm_classify(hm, skb) };
+	struct hm_tx by_tree = tx;
+	unsigned int copies = 0;
+	bool has_tree;
+
+	if (unlikely(!hm_peers_allow_flood(hm, skb->data, skb_headlen(skb), skb->len))) {
+		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_PEER);
 		return;
 	}
-	tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_NO_HUB);
+	if (unlikely(!hm_storm_take(&hm->storm, hm_storm_kind(skb->data)))) {
+		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_STORM);
+		return;
+	}
+	if (READ_ONCE(hm->groups.is_snooping) &&
+	    hm_is_membership_frame(skb->data, skb_headlen(skb)))
+		hm_groups_hear_local(hm, skb);
+	has_tree = can_use_tree(&by_tree);
+	if (!has_tree || READ_ONCE(hm->n_proved) != READ_ONCE(hm->n_hubs))
+		copies = tx_copies(&tx, skb, has_tree ? BIT(by_tree.key->phase) : 0);
+	if (has_tree)
+		tx_tree(&by_tree, skb);
+	else if (copies)
+		consume_skb(skb);
+	else
+		tx_refuse(hm, NULL, skb, HUBMESH_DROP_TX_NO_HUB);
 }
 
 /**

@@ -53,6 +53,7 @@
 #define HM_TYPE_TREE		2	/* sealed with a sender key, replicated */
 #define HM_TYPE_HOP		3	/* sealed per link, control port only */
 #define HM_TYPE_PROBE		4	/* sealed per link, never relayed */
+#define HM_TYPE_TUNNEL		5	/* a whole UNICAST frame, repaired around a dead link */
 
 #define HM_HUB_ID_LEN		6	/* a locally administered unicast MAC */
 #define HM_HDR_LEN		40
@@ -92,6 +93,7 @@
 #define HM_ETHERTYPE		0x88b6	/* IEEE local experimental 2: frames without IP */
 #define HM_PORT_DATA		4877	/* UDP: frames, owned by the kernel */
 #define HM_PORT_CONTROL		4878	/* UDP: beacons; TCP: TLS between hubs */
+#define HM_PORT_PROXY		4879	/* TCP: streams of services between proxies */
 
 /**
  * struct hm_hdr - the 40 bytes in front of every sealed part
@@ -133,6 +135,9 @@ struct hm_packed {
 } __attribute__((packed));
 
 /*
+ * A frame of type TUNNEL is a header with a whole UNICAST frame behind it; nothing of it is
+ * sealed but what that frame has sealed.
+ *
  * AEAD nonce (12 bytes): salt XOR (3 zero bytes, lane, 8-byte counter).
  * AEAD additional data (32 bytes): bytes 0..31 with hop_ttl, link_index and
  * hop_seq set to zero.

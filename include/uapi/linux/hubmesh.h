@@ -17,6 +17,8 @@
  *     HUBMESH_A_DEVICE_*
  *     HUBMESH_A_DEVICE_STORM        nest
  *       HUBMESH_A_STORM_*             u32
+ *     HUBMESH_A_DEVICE_PEERS        nest
+ *       HUBMESH_A_PEERS_*
  *   HUBMESH_A_LINK     nest         LINK_NEW/SET/DEL/GET, KEY_*, events
  *     HUBMESH_A_LINK_*
  *   HUBMESH_A_HUB      nest         HUB_NEW/SET/DEL/GET, KEY_*, events
@@ -41,7 +43,10 @@
  *         HUBMESH_A_NEXTHOP_WEIGHT    u8
  *       HUBMESH_A_ROUTE_BACKUP      nest, at most one
  *         HUBMESH_A_NEXTHOP_LINK      u32
+ *         HUBMESH_A_NEXTHOP_TUNNEL    binary(6), hub at the end of a tunnel
  *       HUBMESH_A_ROUTE_FRAME_MAX   u32
+ *     HUBMESH_A_ROUTES_TREE       nest, repeated
+ *       HUBMESH_A_TREE_*
  *   HUBMESH_A_FDB      nest         FDB_NEW/DEL/GET/FLUSH, events
  *     HUBMESH_A_FDB_*
  *   HUBMESH_A_EVENT    u32          enum hubmesh_event, in notifications
@@ -67,6 +72,8 @@
  *       HUBMESH_A_PAIR_DST          u16
  *     HUBMESH_A_FILTER_ACL        nest, repeated, in order
  *       HUBMESH_A_ACL_*
+ *   HUBMESH_A_GROUPS   nest         GROUP_GET
+ *     HUBMESH_A_GROUPS_*
  */
 #ifndef _UAPI_LINUX_HUBMESH_H
 #define _UAPI_LINUX_HUBMESH_H
@@ -88,6 +95,11 @@
 #define HUBMESH_GUARD_MACS_MAX	64	/* listed source addresses of one hub */
 #define HUBMESH_GUARD_PREFIXES_MAX	64	/* source prefixes of one hub */
 #define HUBMESH_GUARD_SCOPE_MAX	8	/* prefixes these are about */
+/* A tree with all of both is a netlink message of less than a page. */
+#define HUBMESH_TREE_CHILDREN_MAX	64	/* links of one tree away from its root */
+#define HUBMESH_TREE_GROUPS_MAX	128	/* groups of one tree that not all children want */
+#define HUBMESH_GROUPS_MAX	128	/* groups that are wanted here, by name */
+#define HUBMESH_PEERS_MAX	64	/* hubs that frames are exchanged with, by name */
 
 /**
  * enum hubmesh_cmd - commands of the family
@@ -118,6 +130,7 @@
  * @HUBMESH_CMD_HUB_SET: replace what is allowed to a hub (HUBMESH_A_HUB_GUARD)
  * @HUBMESH_CMD_FILTER_REPLACE: one step of a rule set transaction
  * @HUBMESH_CMD_FILTER_GET: dump: the rule set in force with its counters
+ * @HUBMESH_CMD_GROUP_GET: multicast groups that are wanted here
  * @__HUBMESH_CMD_MAX: one above the last command
  */
 enum hubmesh_cmd {
@@ -148,6 +161,7 @@ enum hubmesh_cmd {
 	HUBMESH_CMD_HUB_SET,
 	HUBMESH_CMD_FILTER_REPLACE,
 	HUBMESH_CMD_FILTER_GET,
+	HUBMESH_CMD_GROUP_GET,
 	__HUBMESH_CMD_MAX,
 };
 #define HUBMESH_CMD_MAX (__HUBMESH_CMD_MAX - 1)
@@ -167,6 +181,7 @@ enum hubmesh_attr {
 	HUBMESH_A_QOS,
 	HUBMESH_A_RULES,
 	HUBMESH_A_FILTER,
+	HUBMESH_A_GROUPS,
 	__HUBMESH_A_MAX,
 };
 #define HUBMESH_A_MAX (__HUBMESH_A_MAX - 1)
@@ -191,6 +206,8 @@ enum hubmesh_attr {
  *	here into the mesh; replaced as one
  * @HUBMESH_A_DEVICE_FILTER_GENERATION: u64, generation of the rule set in force
  *	(read only)
+ * @HUBMESH_A_DEVICE_PEERS: nest of HUBMESH_A_PEERS_*: which hubs frames are exchanged
+ *	with; replaced as one
  * @__HUBMESH_A_DEVICE_MAX: one above the last attribute
  */
 enum hubmesh_device_attr {
@@ -210,6 +227,7 @@ enum hubmesh_device_attr {
 	HUBMESH_A_DEVICE_PAD,
 	HUBMESH_A_DEVICE_STORM,
 	HUBMESH_A_DEVICE_FILTER_GENERATION,
+	HUBMESH_A_DEVICE_PEERS,
 	__HUBMESH_A_DEVICE_MAX,
 };
 #define HUBMESH_A_DEVICE_MAX (__HUBMESH_A_DEVICE_MAX - 1)
@@ -298,6 +316,9 @@ enum hubmesh_link_state {
  * @HUBMESH_A_HUB_STATS: nest of HUBMESH_A_STATS_*: sealed to and opened from it
  * @HUBMESH_A_HUB_GUARD: nest of HUBMESH_A_GUARD_*: what its frames may be; HUB_SET
  *	replaces it as one, and without it HUB_SET allows everything
+ * @HUBMESH_A_HUB_SENDER_PHASES: u8, bit mask of live phases of its sender key (read only)
+ * @HUBMESH_A_HUB_SENDER_PROVED: u8, bit mask of the phases of our sender key that it is
+ *	known to have (read only)
  * @__HUBMESH_A_HUB_MAX: one above the last attribute
  */
 enum hubmesh_hub_attr {
@@ -308,6 +329,8 @@ enum hubmesh_hub_attr {
 	HUBMESH_A_HUB_HELD,
 	HUBMESH_A_HUB_STATS,
 	HUBMESH_A_HUB_GUARD,
+	HUBMESH_A_HUB_SENDER_PHASES,
+	HUBMESH_A_HUB_SENDER_PROVED,
 	__HUBMESH_A_HUB_MAX,
 };
 #define HUBMESH_A_HUB_MAX (__HUBMESH_A_HUB_MAX - 1)
@@ -316,7 +339,8 @@ enum hubmesh_hub_attr {
  * enum hubmesh_key_attr - inside HUBMESH_A_KEY
  *
  * The command also carries HUBMESH_A_LINK{INDEX} or HUBMESH_A_HUB{ID}: the
- * owner of the key.
+ * owner of the key.  With HUBMESH_KEY_SCOPE_SENDER the hub may be this one: then it is
+ * the key that tree frames are sealed with here.
  *
  * @HUBMESH_A_KEY_UNSPEC: no attribute
  * @HUBMESH_A_KEY_PHASE: u8, 0..3
@@ -325,6 +349,7 @@ enum hubmesh_hub_attr {
  *	key 32, salt 12), 60 for a link (and hop tag key 16).  Write only
  * @HUBMESH_A_KEY_TX: binary: transmit key material, same shape.  Write only
  * @HUBMESH_A_KEY_FLAGS: u32, HUBMESH_KEY_F_*
+ * @HUBMESH_A_KEY_SCOPE: u32, enum hubmesh_key_scope, PAIR unless given
  * @__HUBMESH_A_KEY_MAX: one above the last attribute
  */
 enum hubmesh_key_attr {
@@ -334,6 +359,7 @@ enum hubmesh_key_attr {
 	HUBMESH_A_KEY_RX,
 	HUBMESH_A_KEY_TX,
 	HUBMESH_A_KEY_FLAGS,
+	HUBMESH_A_KEY_SCOPE,
 	__HUBMESH_A_KEY_MAX,
 };
 #define HUBMESH_A_KEY_MAX (__HUBMESH_A_KEY_MAX - 1)
@@ -345,6 +371,21 @@ enum hubmesh_key_attr {
  * key of a pair, and for static test setups.
  */
 #define HUBMESH_KEY_F_USE	(1 << 0)
+
+/**
+ * enum hubmesh_key_scope - whom a key is shared with
+ * @HUBMESH_KEY_SCOPE_PAIR: the two ends of a link, or this hub and another
+ * @HUBMESH_KEY_SCOPE_SENDER: one hub seals with it and all others open.  Of this hub it has
+ *	KEY_TX alone, of another KEY_RX alone.  KEY_USE with the id of another hub says that
+ *	it has that phase of ours: no copies are made for it any more; KEY_DEL of all its
+ *	phases, that it has none
+ * @__HUBMESH_KEY_SCOPE_MAX: one above the last scope
+ */
+enum hubmesh_key_scope {
+	HUBMESH_KEY_SCOPE_PAIR,
+	HUBMESH_KEY_SCOPE_SENDER,
+	__HUBMESH_KEY_SCOPE_MAX,
+};
 
 enum hubmesh_cipher {
 	HUBMESH_CIPHER_UNSPEC,
@@ -359,6 +400,7 @@ enum hubmesh_routes_attr {
 	HUBMESH_A_ROUTES_FLAGS,
 	HUBMESH_A_ROUTES_ROUTE,
 	HUBMESH_A_ROUTES_PAD,
+	HUBMESH_A_ROUTES_TREE,
 	__HUBMESH_A_ROUTES_MAX,
 };
 #define HUBMESH_A_ROUTES_MAX (__HUBMESH_A_ROUTES_MAX - 1)
@@ -382,10 +424,90 @@ enum hubmesh_route_attr {
 };
 #define HUBMESH_A_ROUTE_MAX (__HUBMESH_A_ROUTE_MAX - 1)
 
+/**
+ * enum hubmesh_tree_attr - inside HUBMESH_A_ROUTES_TREE
+ *
+ * What a hub seals once for many goes along a tree that it is the root of.  There is one
+ * tree for each root at most; trees belong to the route set and are replaced with it.
+ *
+ * @HUBMESH_A_TREE_UNSPEC: no attribute
+ * @HUBMESH_A_TREE_ROOT: binary(6), hub whose frames go along it; may be this hub
+ * @HUBMESH_A_TREE_PARENT: binary(6), neighbour they must come from; absent where this
+ *	hub is the root
+ * @HUBMESH_A_TREE_CHILDREN: binary, u32 each: indices of the links they go on by; absent
+ *	at a leaf
+ * @HUBMESH_A_TREE_GROUPS: binary, 6 bytes each: multicast addresses that not all children
+ *	want; what is not listed goes to all, and what HUBMESH_A_GROUPS_LIST never has
+ *	cannot be listed
+ * @HUBMESH_A_TREE_MASKS: binary, u64 for each of TREE_GROUPS: bit n is set if child n wants it
+ * @HUBMESH_A_TREE_FRAME_MAX: u32, longest frame that fits everywhere; absent: not known
+ * @__HUBMESH_A_TREE_MAX: one above the last attribute
+ */
+enum hubmesh_tree_attr {
+	HUBMESH_A_TREE_UNSPEC,
+	HUBMESH_A_TREE_ROOT,
+	HUBMESH_A_TREE_PARENT,
+	HUBMESH_A_TREE_CHILDREN,
+	HUBMESH_A_TREE_GROUPS,
+	HUBMESH_A_TREE_MASKS,
+	HUBMESH_A_TREE_FRAME_MAX,
+	__HUBMESH_A_TREE_MAX,
+};
+#define HUBMESH_A_TREE_MAX (__HUBMESH_A_TREE_MAX - 1)
+
+/**
+ * enum hubmesh_peers_attr - inside HUBMESH_A_DEVICE_PEERS
+ * @HUBMESH_A_PEERS_UNSPEC: no attribute
+ * @HUBMESH_A_PEERS_FLAGS: u32, HUBMESH_PEERS_F_*; absent: frames are exchanged with all
+ * @HUBMESH_A_PEERS_LIST: binary, 6 bytes each: hubs the flags do not bar; absent: none
+ * @__HUBMESH_A_PEERS_MAX: one above the last attribute
+ */
+enum hubmesh_peers_attr {
+	HUBMESH_A_PEERS_UNSPEC,
+	HUBMESH_A_PEERS_FLAGS,
+	HUBMESH_A_PEERS_LIST,
+	__HUBMESH_A_PEERS_MAX,
+};
+#define HUBMESH_A_PEERS_MAX (__HUBMESH_A_PEERS_MAX - 1)
+
+/*
+ * What is exchanged with listed hubs alone, both ways.  Frames of the control port pass in
+ * any case, and nothing is said of what is relayed.
+ */
+#define HUBMESH_PEERS_F_UNICAST	(1 << 0)	/* frames to one hub */
+#define HUBMESH_PEERS_F_FLOOD	(1 << 1)	/* broadcast, multicast, to unknown addresses */
+/* Of frames to many only ARP and ND solicitations and advertisements are exchanged. */
+#define HUBMESH_PEERS_F_RESOLUTION	(1 << 2)
+
+/**
+ * enum hubmesh_groups_attr - inside HUBMESH_A_GROUPS
+ * @HUBMESH_A_GROUPS_UNSPEC: no attribute
+ * @HUBMESH_A_GROUPS_FLAGS: u32, HUBMESH_GROUPS_F_*
+ * @HUBMESH_A_GROUPS_LIST: binary, 6 bytes each: multicast addresses; never listed, because
+ *	always wanted, are those of IPv4 groups 224.0.0.0/24, of IPv6 groups whose last 32
+ *	bits are below 256, of solicited nodes, and of what is not IP.  Absent: none
+ * @HUBMESH_A_GROUPS_MALFORMED: u64, IGMP and MLD messages that were none
+ * @HUBMESH_A_GROUPS_PAD: empty, may stand before a u64 to align it
+ * @__HUBMESH_A_GROUPS_MAX: one above the last attribute
+ */
+enum hubmesh_groups_attr {
+	HUBMESH_A_GROUPS_UNSPEC,
+	HUBMESH_A_GROUPS_FLAGS,
+	HUBMESH_A_GROUPS_LIST,
+	HUBMESH_A_GROUPS_MALFORMED,
+	HUBMESH_A_GROUPS_PAD,
+	__HUBMESH_A_GROUPS_MAX,
+};
+#define HUBMESH_A_GROUPS_MAX (__HUBMESH_A_GROUPS_MAX - 1)
+
+#define HUBMESH_GROUPS_F_ALL4	(1 << 0)	/* every IPv4 group is wanted */
+#define HUBMESH_GROUPS_F_ALL6	(1 << 1)	/* every IPv6 group is wanted */
+
 enum hubmesh_nexthop_attr {
 	HUBMESH_A_NEXTHOP_UNSPEC,
 	HUBMESH_A_NEXTHOP_LINK,
 	HUBMESH_A_NEXTHOP_WEIGHT,
+	HUBMESH_A_NEXTHOP_TUNNEL,
 	__HUBMESH_A_NEXTHOP_MAX,
 };
 #define HUBMESH_A_NEXTHOP_MAX (__HUBMESH_A_NEXTHOP_MAX - 1)
@@ -438,6 +560,7 @@ enum hubmesh_stats_attr {
  * @HUBMESH_EVENT_KEY_IN_USE: transmit moved to a phase; attributes as above
  * @HUBMESH_EVENT_FDB_NEW: a MAC was learned or moved; HUBMESH_A_FDB
  * @HUBMESH_EVENT_FDB_DEL: an entry aged out or was removed; HUBMESH_A_FDB
+ * @HUBMESH_EVENT_GROUPS: other groups are wanted here than before; GROUP_GET shows them
  */
 enum hubmesh_event {
 	HUBMESH_EVENT_UNSPEC,
@@ -447,6 +570,7 @@ enum hubmesh_event {
 	HUBMESH_EVENT_KEY_IN_USE,
 	HUBMESH_EVENT_FDB_NEW,
 	HUBMESH_EVENT_FDB_DEL,
+	HUBMESH_EVENT_GROUPS,
 };
 
 /**
@@ -576,7 +700,8 @@ enum hubmesh_rule_attr {
  * @HUBMESH_A_STORM_UNSPEC: no attribute
  * @HUBMESH_A_STORM_BROADCAST_PPS: u32, broadcast frames per second, 0 or absent: any
  * @HUBMESH_A_STORM_MULTICAST_PPS: u32, other multicast frames, likewise
- * @HUBMESH_A_STORM_UNKNOWN_PPS: u32, unicast frames to addresses nobody knows, likewise
+ * @HUBMESH_A_STORM_UNKNOWN_PPS: u32, unicast frames to addresses nobody knows, likewise;
+ *	1000 on a new device
  * @__HUBMESH_A_STORM_MAX: one above the last attribute
  */
 enum hubmesh_storm_attr {
@@ -813,7 +938,12 @@ enum hubmesh_acl_action {
 	X(RX_HOPS, "rx-hops", "came over more hops than allowed")	\
 	X(TX_ZONE, "tx-zone", "zone may not send to the destination's")	\
 	X(TX_ACL, "tx-acl", "denied by the ACL")			\
-	X(TX_STORM, "tx-storm", "flooded above the device's rate")
+	X(TX_STORM, "tx-storm", "flooded above the device's rate")	\
+	X(FWD_NO_TREE, "fwd-no-tree", "no tree for the hub that sent to many") \
+	X(RX_TREE_PARENT, "rx-tree-parent", "tree frame not from the parent in its tree") \
+	X(TX_PEER, "tx-peer", "not exchanged with that hub in this topology") \
+	X(RX_PEER, "rx-peer", "not exchanged with its hub in this topology")	\
+	X(RX_TUNNEL, "rx-tunnel", "tunnel holds no whole UNICAST frame")
 
 #define HUBMESH_DROP_ENUM(name, str, doc) HUBMESH_DROP_##name,
 
