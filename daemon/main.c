@@ -23,6 +23,7 @@
 #include "daemon/lib/memory.h"
 #include "daemon/lib/secret.h"
 #include "daemon/privilege/privilege.h"
+#include "daemon/runtime/launcher.h"
 #include "daemon/shell/daemon.h"
 #include "daemon/shell/notify.h"
 #include "daemon/shell/resident.h"
@@ -30,7 +31,6 @@
 
 #define DEFAULT_CONFIG "/etc/hubmesh/meshd.yaml"
 #define CONFIG_ERRORS_TEXT_MAX 8192
-#define LOW_PORTS_END 1024
 
 /**
  * struct options - command line
@@ -51,6 +51,14 @@ static int refuse(int status, const char *text)
 		  log_quote(text, quoted, sizeof(quoted)));
 	notify_send("STATUS=%s\nERRNO=%d", text, EINVAL);
 	return status;
+}
+
+/* A full disk may have room again any moment: the service manager tries again, unlike EX_CONFIG. */
+static int refuse_state(int error, const char *text)
+{
+	bool may_pass = error == -ENOSPC || error == -EDQUOT || error == -EROFS;
+
+	return refuse(may_pass ? EX_TEMPFAIL : EX_CONFIG, text);
 }
 
 /* --- command line and configuration --- */
@@ -122,6 +130,38 @@ static int load_config(struct daemon *d, const struct options *options)
 	return EX_DATAERR;
 }
 
+/* --- launcher of programs --- */
+
+/* First of all: it is forked, and what is opened later is not its business. */
+static int open_runtime(struct daemon *d)
+{
+	struct launcher_settings settings = {.bundles = d->config.runtime_bundles};
+	const char *error_text = "";
+	char text[128];
+	int fd;
+
+	for (size_t i = 0; i < d->config.n_runtime_users; i++) {
+		struct launcher_account *account = &settings.accounts[settings.n_accounts++];
+		const char *user = d->config.runtime_users[i];
+		struct privilege_account found;
+
+		snprintf(text, sizeof(text),
+			 "account '%s' (runtime.users) does not exist; run: useradd --system %s",
+			 user, user);
+		if (privilege_find_account(user, &found) < 0)
+			return refuse(EX_NOUSER, text);
+		snprintf(account->name, sizeof(account->name), "%s", user);
+		account->uid = found.uid;
+		account->gid = found.gid;
+	}
+	if (!settings.n_accounts)
+		return 0;
+	if (launcher_fork(&settings, &fd, &error_text) < 0)
+		return refuse(EX_NOPERM, error_text);
+	d->runtime = runtime_new(&d->loop, fd);
+	return 0;
+}
+
 /* --- identity and numbers --- */
 
 /* The PEM files are needed once more, by the transport. */
@@ -130,15 +170,19 @@ static int open_identity(struct daemon *d, struct store_identity *identity,
 {
 	const char *error_text = NULL;
 	char error[DAEMON_ERROR_MAX];
+	int r = store_open(d->config.state_dir, &d->store, &error_text);
 
-	if (store_open(d->config.state_dir, &d->store, &error_text) < 0 ||
-	    store_load_identity(d->store, identity, &error_text) < 0)
-		return refuse(EX_CONFIG, error_text);
+	if (!r)
+		r = store_load_identity(d->store, identity, &error_text);
+	if (r < 0)
+		return refuse_state(r, error_text);
 	d->trust = trust_new(d->config.mesh);
-	daemon_fill_settings(&d->config, settings);
-	if (daemon_read_identity(d, identity, settings, cert_der, TRUST_CERT_MAX, error) < 0 ||
-	    daemon_read_numbers(d, settings, error) < 0)
-		return refuse(EX_CONFIG, error);
+	r = daemon_read_identity(d, identity, settings, cert_der, TRUST_CERT_MAX, error);
+	if (!r)
+		r = daemon_read_numbers(d, settings, error);
+	if (r < 0)
+		return refuse_state(r, error);
+	daemon_fill_settings(&d->config, settings); /* looks for our id among the centres */
 	return 0;
 }
 
@@ -162,6 +206,13 @@ static int open_datapath(struct daemon *d, const struct hub_settings *settings)
 	char quoted[DAEMON_ERROR_MAX];
 	int error = datapath_open(&d->loop, &wanted, &events, &d->datapath, &error_text);
 
+	/* It may come between a look and a wait, so there is a look after that. */
+	if (error == -ENOENT && !datapath_wait_new(&d->loop, daemon_on_module, d, &d->module_wait))
+		error = datapath_open(&d->loop, &wanted, &events, &d->datapath, &error_text);
+	if (error != -ENOENT) {
+		datapath_wait_free(d->module_wait);
+		d->module_wait = NULL;
+	}
 	if (!error)
 		return 0;
 	if (error != -ENOENT && error != -EPERM)
@@ -194,15 +245,37 @@ static int open_network(struct daemon *d, const struct store_identity *identity)
 	return 0;
 }
 
+static int open_proxy(struct daemon *d, const struct store_identity *identity,
+		      struct hub_settings *settings)
+{
+	const struct proxy_options options = {
+		.cert_pem = identity->cert_pem,
+		.cert_pem_len = identity->cert_pem_len,
+		.key_pem = identity->key_pem,
+		.key_pem_len = identity->key_pem_len,
+		.mesh = settings->mesh,
+		.identities = &d->identities,
+		.settings = d->config.proxy,
+	};
+	struct proxy_events events = daemon_proxy_events(d);
+	const char *error_text = "";
+
+	if (proxy_open(&d->loop, &options, d->trust, &events, &d->proxy, &error_text) < 0)
+		return refuse(EX_UNAVAILABLE, error_text);
+	settings->proxy_port = proxy_port(d->proxy);
+	return 0;
+}
+
 static int open_services(struct daemon *d)
 {
 	struct services_events events = daemon_services_events(d);
 	const char *error_text = "";
+	int r;
 
 	daemon_open_history(d);
-	if (services_open(&d->loop, d->config.services_dir, &events, &d->services, &error_text) < 0)
-		return refuse(EX_CONFIG, error_text);
-	return 0;
+	r = services_open(&d->loop, d->config.services_dir, d->runtime, &events, &d->services,
+			  &error_text);
+	return r < 0 ? refuse_state(r, error_text) : 0;
 }
 
 static void remember_line(void *arg, int64_t unix_ms, int level, const char *class,
@@ -218,16 +291,24 @@ static int open_api(struct daemon *d)
 		.datapath = d->datapath,
 		.transport = d->transport,
 		.underlay = d->underlay,
+		.proxy = d->proxy,
 		.services = d->services,
-		.history = d->history,
+		.names = d->names,
+		.history = &d->history,
+		.history_error = d->history_error,
+		.versions_error = d->versions_error,
 		.config = &d->config,
 		.module_error = d->datapath ? NULL : d->module_error,
-		.certificate_not_after_s = d->certificate_not_after_s,
+		.certificate = &d->certificate,
+		.store = d->store,
+		.identities = &d->identities,
 		.now_ns = daemon_now_ns,
 		.reload = daemon_reload,
 		.resolve = daemon_resolve,
 		.release = daemon_release,
 		.result = daemon_result,
+		.order_version = daemon_order_version,
+		.revoke = daemon_install_revocations,
 		.arg = d,
 	};
 	_cleanup_free_ char *path = xstrdup(d->config.socket_path);
@@ -245,7 +326,9 @@ static int open_api(struct daemon *d)
 
 static int drop_privileges(struct daemon *d)
 {
-	bool low = d->config.control_port < LOW_PORTS_END || d->config.data_port < LOW_PORTS_END;
+	bool low = d->config.control_port < PRIVILEGE_LOW_PORTS_END ||
+		   d->config.data_port < PRIVILEGE_LOW_PORTS_END ||
+		   proxy_needs_low_port(d->config.proxy);
 	struct privilege_account account;
 	const char *error_text = "";
 	char text[128];
@@ -283,14 +366,23 @@ static int open_all(struct daemon *d)
 		status = open_datapath(d, settings);
 	if (!status)
 		status = open_network(d, &identity);
+	if (!status)
+		status = open_proxy(d, &identity, settings);
 	if (!status) {
 		settings->has_datapath = d->datapath != NULL;
 		d->hub = hub_new(settings, d->trust);
 		d->trust = NULL; /* the hub's now */
+		daemon_apply_topology(d);
+		daemon_keep_key(d, &identity);
+		daemon_watch_identities(d);
+		daemon_read_service_identities(d);
 		status = open_services(d);
 	}
-	if (!status)
+	if (!status) {
+		daemon_open_names(d);
+		daemon_open_redirect(d);
 		status = open_api(d);
+	}
 	store_identity_wipe(&identity);
 	secret_free(settings);
 	return status ? status : drop_privileges(d);
@@ -301,20 +393,29 @@ static void close_all(struct daemon *d)
 	log_set_sink(NULL, NULL);
 	daemon_write_history(d);
 	daemon_close_events(d);
+	services_end_calls(d->services); /* the API may wait for some */
 	api_close(d->api);
+	redirect_close(d->redirect);
+	names_close(d->names);
 	services_close(d->services);
+	runtime_close(d->runtime);
+	proxy_close(d->proxy);
+	d->proxy = NULL;
 	if (d->transport)
 		transport_free(d->transport);
 	underlay_close(d->underlay);
+	datapath_wait_free(d->module_wait);
 	datapath_close(d->datapath, !d->config.keep_interface);
 	uv_run(&d->loop, UV_RUN_DEFAULT); /* until every handle is closed */
 	uv_loop_close(&d->loop);
 	if (d->hub)
 		hub_free(d->hub); /* and with it what the transport verified by */
 	trust_free(d->trust);
+	proxy_identities_fini(&d->identities);
 	effects_fini(&d->fx);
 	effects_fini(&d->running);
 	secret_free(d->keys);
+	secret_free(d->key_pem);
 	history_close(d->history);
 	store_close(d->store);
 	config_fini(&d->config);
@@ -363,10 +464,14 @@ int main(int argc, char **argv)
 	} else if (!status) {
 		log_set_level(d->config.log_level);
 		privilege_hide_memory();
+		status = open_runtime(d);
 		d->keys = secret_new(2 * TRANSPORT_KEYMAT_LEN);
-		status = open_all(d);
 		if (!status)
+			status = open_all(d);
+		if (!status) {
 			run(d);
+			status = d->exit_status;
+		}
 	}
 	close_all(d);
 	free(d);

@@ -48,6 +48,13 @@ static void api_run(struct api *api)
 		uv_timer_start(&api->deadline, on_deadline, (uint64_t)timeout_ms, 0);
 }
 
+static void wake(void *arg)
+{
+	struct api *api = arg;
+
+	uv_timer_start(&api->deadline, on_deadline, 0, 0);
+}
+
 static void on_server(uv_poll_t *poll, int status, int events)
 {
 	api_run(poll->data);
@@ -122,7 +129,7 @@ int api_open(uv_loop_t *loop, const char *socket_path, const struct api_context 
 		free(api);
 		return error;
 	}
-	api->http = api_http_new(&api->state, &api->sock);
+	api->http = api_http_new(&api->state, &api->sock, &(struct exchange_waker){wake, api});
 	if (!api->http) {
 		*error_text = "libmicrohttpd refused to start";
 		api_socket_close(&api->sock);

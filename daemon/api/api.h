@@ -31,8 +31,21 @@
 
 struct api;
 struct config;
+struct names;
+struct proxy;
 struct services;
+struct store;
 struct history;
+struct proxy_identities;
+
+/**
+ * struct api_certificate - when our certificate is good
+ * @not_before_s: from then on, Unix time
+ * @not_after_s: until then, Unix time
+ */
+struct api_certificate {
+	int64_t not_before_s, not_after_s;
+};
 
 /**
  * struct api_context - what the API may look at; pointers outlive it
@@ -40,16 +53,25 @@ struct history;
  * @datapath: NULL without the module
  * @transport: for its counters; NULL leaves them out
  * @underlay: for interface names; NULL writes "?"
- * @history: performance of services; NULL: none is kept
+ * @proxy: carries connections to services; NULL: answered with 501
+ * @history: performance of services; NULL, now or at all: none is kept
+ * @history_error: why it is not open, "" it is; NULL: unknown
+ * @versions_error: why orders and rulings are not on disk, "" they are; NULL: unknown
  * @services: what this hub provides; NULL: it cannot be asked or changed
+ * @names: name server; NULL: off
  * @config: the settings in force, without secrets (there are none in it)
  * @module_error: why @datapath is NULL, for a person; may be NULL
- * @certificate_not_after_s: our certificate ends then, Unix time; 0 = unknown
+ * @certificate: dates of ours; NULL: unknown
+ * @store: whether the state directory can be written; NULL: unknown
+ * @identities: certificates of our services; NULL: none
  * @now_ns: monotonic clock of the hub's events
  * @reload: POST /v1/reload: 0 or -EINVAL with text; NULL: answered with 501
  * @resolve: a user needs a service: the request's id, 0 refused; NULL: never
  * @release: the user of a request is done; NULL: nobody ever asked
  * @result: a use of a leased service ended; NULL: nobody ever has a lease
+ * @order_version: an operator wants another version, as hub_on_version_order(); NULL: -ENOSYS
+ * @revoke: a list of revocations comes from an operator: hub_on_revocations(), with a sentence
+ *	unless 0; NULL: answered with 501
  * @arg: handed to the functions
  */
 struct api_context {
@@ -57,17 +79,24 @@ struct api_context {
 	struct datapath *datapath;
 	const struct transport *transport;
 	const struct underlay *underlay;
+	const struct proxy *proxy;
 	struct services *services;
-	struct history *history;
+	const struct names *names;
+	struct history *const *history;
+	const char *history_error, *versions_error;
 	const struct config *config;
 	const char *module_error;
-	int64_t certificate_not_after_s;
+	const struct api_certificate *certificate;
+	const struct store *store;
+	const struct proxy_identities *identities;
 	uint64_t (*now_ns)(void *arg);
 	int (*reload)(void *arg, char *error, size_t error_size);
 	uint64_t (*resolve)(void *arg, const struct broker_query *query);
 	void (*release)(void *arg, uint64_t request);
 	void (*result)(void *arg, const struct hub_id *provider, const uint8_t *digest,
 		       bool is_error, uint64_t latency_us);
+	int (*order_version)(void *arg, const struct hub_version_order *order);
+	int (*revoke)(void *arg, const uint8_t *bytes, size_t len, const char **error_text);
 	void *arg;
 };
 

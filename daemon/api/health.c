@@ -13,13 +13,17 @@
 #include <linux/hubmesh.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "daemon/api/api.h"
 #include "daemon/api/json.h"
+#include "daemon/proxy/identity.h"
 
 #define DROPS_MIN 100 /* fewer in a window are everyday life */
 #define DROPS_PER_FRAMES 100 /* one in so many is worth a warning */
 #define DAY_S 86400
+#define STATE_FREE_MIN (256 << 10) /* bytes: the history takes so much at once */
+#define DATE_MAX 40
 
 void health_history_add(struct health_history *history, uint64_t now_ns,
 			const struct datapath_device_stats *stats)
@@ -91,13 +95,39 @@ static void warn(json_t *list, const char *code, const char *severity, const cha
 	json_array_append_new(list, entry);
 }
 
+/* RFC 3339, so that a person with whatever clock can compare. */
+static const char *format_date(int64_t unix_s, char buf[DATE_MAX])
+{
+	time_t at = unix_s;
+	struct tm tm;
+
+	if (!gmtime_r(&at, &tm) || !strftime(buf, DATE_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(buf, DATE_MAX, "a date that is no date");
+	return buf;
+}
+
 static void check_certificate(const struct health *h, json_t *list)
 {
-	int64_t left_s = h->certificate_not_after_s - h->unix_s;
+	int64_t left_s = h->certificate ? h->certificate->not_after_s - h->unix_s : 0;
+	int64_t wait_s = h->certificate ? h->certificate->not_before_s - h->unix_s : 0;
+	char date[DATE_MAX];
 
-	if (h->certificate_not_after_s == 0 || left_s > API_CERTIFICATE_WARN_S)
+	if (h->is_revoked)
+		warn(list, "certificate_revoked", "error",
+		     "ask who keeps the root why; a new key is needed: meshctl ca issue",
+		     "this hub, or its certificate, has been revoked: other hubs refuse it");
+	if (!h->certificate)
 		return;
-	if (left_s <= 0)
+	if (wait_s > 0)
+		warn(list, "certificate_not_yet_valid", "error",
+		     "look at the clock with date; if it is right, wait, or issue a new one: "
+		     "meshctl ca issue",
+		     "this hub's certificate is not valid before %s, says this hub's clock: if "
+		     "it is right, other hubs refuse it",
+		     format_date(h->certificate->not_before_s, date));
+	else if (left_s > API_CERTIFICATE_WARN_S)
+		return;
+	else if (left_s <= 0)
 		warn(list, "certificate_expired", "error",
 		     "issue a new one: meshctl ca issue; if the date here is wrong, set the clock",
 		     "this hub's certificate expired %" PRId64 " days ago: other hubs refuse it",
@@ -108,6 +138,34 @@ static void check_certificate(const struct health *h, json_t *list)
 		     "this hub's certificate expires in %" PRId64 " days", left_s / DAY_S);
 }
 
+static void check_service_certificate(const struct health *h, const struct proxy_identity *identity,
+				      json_t *list)
+{
+	int64_t left_s = identity->not_after_s - h->unix_s;
+	bool is_over = left_s <= 0;
+	char date[DATE_MAX];
+
+	if (identity->not_before_s > h->unix_s)
+		warn(list, "service_certificate_not_yet_valid", "error",
+		     "look at the clock with date; if it is right, wait, or issue a new one: "
+		     "meshctl ca issue-service",
+		     "the certificate for service %s is not valid before %s, says this hub's clock",
+		     identity->name, format_date(identity->not_before_s, date));
+	else if (left_s <= API_CERTIFICATE_WARN_S)
+		warn(list, is_over ? "service_certificate_expired" : "service_certificate_expires",
+		     left_s < 7 * DAY_S ? "error" : "warning",
+		     "issue a new one: meshctl ca issue-service; it is read without a restart",
+		     "the certificate for service %s %s %" PRId64 " days%s", identity->name,
+		     is_over ? "expired" : "expires in", (is_over ? -left_s : left_s) / DAY_S,
+		     is_over ? " ago" : "");
+}
+
+static void check_service_certificates(const struct health *h, json_t *list)
+{
+	for (size_t i = 0; h->identities && i < h->identities->n; i++)
+		check_service_certificate(h, &h->identities->list[i], list);
+}
+
 static void check_id_conflicts(const struct health *h, json_t *list)
 {
 	if (h->counters->id_conflicts)
@@ -115,6 +173,47 @@ static void check_id_conflicts(const struct health *h, json_t *list)
 		     "meshctl log names it; enrol that machine again with a key of its own",
 		     "%" PRIu64 " times another key claimed a hub id in use: it was refused",
 		     h->counters->id_conflicts);
+}
+
+static void check_twin(const struct health *h, json_t *list)
+{
+	if (h->has_twin)
+		warn(list, "identity_used_twice", "error",
+		     "a copied disk? Stop the copy, delete identity/ and numbers/ in its state "
+		     "directory and give it one of its own: meshctl ca issue",
+		     "another machine has the identity of this hub: heard %" PRIu64
+		     " times, last %" PRIu64 " s ago",
+		     h->counters->twins_heard, (uint64_t)(h->twin_ago_ns / NSEC_PER_SEC));
+}
+
+static void check_state(const struct health *h, json_t *list)
+{
+	const char *hint = "free space there, or make it writable: what this hub has to remember "
+			   "over a restart is lost until then";
+
+	if (h->state.write_error)
+		warn(list, "state_unwritable", "error", hint,
+		     "the state directory %s cannot be written: %s", h->state_dir,
+		     strerror(-h->state.write_error));
+	else if (h->state.free_bytes < STATE_FREE_MIN)
+		warn(list, "state_unwritable", "error", hint,
+		     "the disk of the state directory %s is full: %" PRIu64 " KiB are left",
+		     h->state_dir, h->state.free_bytes / 1024);
+}
+
+/* Orders that a restart forgets are worse than figures that are not there. */
+static void check_history(const struct health *h, json_t *list)
+{
+	const char *hint = "mend what it says; it is tried again every minute";
+
+	if (h->versions_error && h->versions_error[0])
+		warn(list, "versions_not_kept", "error", hint,
+		     "orders and rulings about versions would be forgotten at a restart: %s",
+		     h->versions_error);
+	else if (h->history_error && h->history_error[0])
+		warn(list, "no_history", "error", hint,
+		     "pins, canaries and rollbacks of earlier runs are not in force: %s",
+		     h->history_error);
 }
 
 static void check_module(const struct health *h, json_t *list)
@@ -171,7 +270,7 @@ static void check_address_conflicts(const struct health *h, json_t *list)
 {
 	if (h->counters->address_conflicts)
 		warn(list, "address_conflict", "warning",
-		     "nothing to do unless it repeats: then choose a larger ipv4_pool",
+		     "nothing to do unless it repeats: then write a larger ipv4: {pool: }",
 		     "%" PRIu64 " times two hubs wanted one IPv4 address: one moved",
 		     h->counters->address_conflicts);
 }
@@ -179,8 +278,12 @@ static void check_address_conflicts(const struct health *h, json_t *list)
 json_t *health_warnings(const struct health *health)
 {
 	static void (*const checks[])(const struct health *h, json_t *list) = {
-		check_certificate, check_alone,	      check_id_conflicts, check_module,
-		check_links,	   check_unreachable, check_drops,	  check_address_conflicts,
+		check_certificate,  check_service_certificates,
+		check_alone,	    check_state,
+		check_history,	    check_twin,
+		check_id_conflicts, check_module,
+		check_links,	    check_unreachable,
+		check_drops,	    check_address_conflicts,
 	};
 	json_t *list = json_array();
 

@@ -6,6 +6,7 @@
 
 #include "daemon/datapath/datapath.h"
 #include "daemon/hub/hub.h"
+#include "daemon/store/store.h"
 
 #define HEALTH_SAMPLES 5 /* kept, so that the oldest spans the window */
 
@@ -31,7 +32,15 @@ void health_history_add(struct health_history *history, uint64_t now_ns,
  * @unix_s: wall clock
  * @has_datapath: the kernel module is in use
  * @module_error: why it is not, may be NULL
- * @certificate_not_after_s: Unix time, 0 unknown
+ * @certificate: dates of ours; NULL: unknown
+ * @identities: certificates of our services; NULL: none
+ * @is_revoked: our certificate, or we, are on a list
+ * @has_twin: another machine with our identity was heard lately
+ * @twin_ago_ns: so long ago
+ * @state: how writing the state directory goes
+ * @state_dir: its path
+ * @history_error: why the history of services is not open, "" it is; NULL unknown
+ * @versions_error: why orders and rulings about versions are not on disk, likewise
  * @links: links known
  * @links_up: of those, up
  * @hubs: hubs known, ourselves not counted
@@ -47,7 +56,12 @@ struct health {
 	int64_t unix_s;
 	bool has_datapath;
 	const char *module_error;
-	int64_t certificate_not_after_s;
+	const struct api_certificate *certificate;
+	const struct proxy_identities *identities;
+	bool is_revoked, has_twin;
+	uint64_t twin_ago_ns;
+	struct store_state state;
+	const char *state_dir, *history_error, *versions_error;
 	size_t links, links_up, hubs, reachable;
 	uint16_t control_port, data_port;
 	const struct hub_counters *counters;

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "daemon/lib/memory.h"
+#include "daemon/services/services.h"
 
+#define FUNCTIONS_PREFIX "/v1/functions/"
 #define BODY_DISCARD_MAX (4 * API_REQUEST_MAX) /* of a body beyond the limit, then it is cut */
 
 /**
@@ -32,6 +34,7 @@ struct api_http {
 	struct MHD_Daemon *daemon;
 	struct api_state *state;
 	const struct api_socket *sock;
+	struct exchange_waker waker;
 	struct user users[API_CONNECTIONS_MAX];
 	unsigned int connections;
 };
@@ -41,10 +44,18 @@ struct api_http {
  * @bytes: what was kept, owned
  * @len: bytes kept
  * @total: bytes arrived
+ * @exchange: the call of a function it became, NULL none
+ * @is_counted: its result is to be told to the registry
+ * @digest: of the function's manifest, if so
+ * @called_ns: when it was called
  */
 struct body {
 	uint8_t *bytes;
 	size_t len, total;
+	struct exchange *exchange;
+	bool is_counted;
+	uint8_t digest[SHA256_LEN];
+	uint64_t called_ns;
 };
 
 static struct user *user_find(struct api_http *http, uid_t uid)
@@ -161,8 +172,80 @@ static bool body_add(struct body *body, const char *bytes, size_t len)
 	return true;
 }
 
+/* Return: it is one, with @ret filled. */
+static bool find_function(const struct api_http *http, const char *path, struct services_file *ret)
+{
+	const char *name = path + strlen(FUNCTIONS_PREFIX);
+	size_t len = strcspn(name, "/");
+
+	for (size_t i = 0;
+	     http->state->context.services && services_at(http->state->context.services, i, ret);
+	     i++)
+		if (ret->function && strlen(function_name(ret->function)) == len &&
+		    memcmp(function_name(ret->function), name, len) == 0)
+			return true;
+	return false;
+}
+
+/* Who calls it here is a user of it as who comes through the proxy, which counts its own. */
+static void begin_counting(const struct api_http *http, struct body *body,
+			   const struct manifest *manifest)
+{
+	const struct api_context *context = &http->state->context;
+	const struct registry_instance *instance = registry_find_version(
+		hub_get_registry(context->hub), &hub_get_settings(context->hub)->id, manifest->name,
+		manifest->version_text);
+
+	body->is_counted = instance && context->result;
+	if (!body->is_counted)
+		return;
+	memcpy(body->digest, instance->digest, SHA256_LEN);
+	body->called_ns = context->now_ns(context->arg);
+}
+
+/* A body that is too long says nothing of the function. */
+static enum MHD_Result reply_of_function(const struct api_http *http, struct body *body)
+{
+	const struct api_context *context = &http->state->context;
+	unsigned int status = exchange_status(body->exchange);
+
+	if (body->is_counted && exchange_is_over(body->exchange) &&
+	    status != MHD_HTTP_CONTENT_TOO_LARGE)
+		context->result(context->arg, &hub_get_settings(context->hub)->id, body->digest,
+				status >= MHD_HTTP_INTERNAL_SERVER_ERROR,
+				(context->now_ns(context->arg) - body->called_ns) / 1000);
+	body->is_counted = false;
+	return exchange_reply(body->exchange);
+}
+
+/* Return: the path is a function's, and the call has begun. */
+static bool call_function(struct api_http *http, struct MHD_Connection *connection,
+			  const char *path, const char *method, const struct api_peer *peer,
+			  struct body *body)
+{
+	const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+						       MHD_HTTP_HEADER_CONTENT_TYPE);
+	const struct function_request request = {
+		.method = method,
+		.path = path + strcspn(path + strlen(FUNCTIONS_PREFIX), "/") +
+			strlen(FUNCTIONS_PREFIX),
+		.query = "", /* libmicrohttpd has taken it apart */
+		.content_type = type ? type : "",
+		.body = body->bytes,
+		.len = body->len,
+	};
+	struct services_file file;
+
+	if (!find_function(http, path, &file) || !peer->may_change || strcmp(method, "POST") != 0)
+		return false;
+	http->state->counters.requests++;
+	begin_counting(http, body, &file.definition->manifest);
+	body->exchange = exchange_new(file.function, connection, &request, &http->waker);
+	return true;
+}
+
 static enum MHD_Result answer(struct api_http *http, struct MHD_Connection *connection,
-			      const char *path, const char *method, const struct body *body)
+			      const char *path, const char *method, struct body *body)
 {
 	struct api_peer peer = {0};
 	struct api_reply reply;
@@ -176,6 +259,9 @@ static enum MHD_Result answer(struct api_http *http, struct MHD_Connection *conn
 	}
 	if (body->total > API_REQUEST_MAX)
 		return refuse_too_large(http, connection);
+	if (strncmp(path, FUNCTIONS_PREFIX, strlen(FUNCTIONS_PREFIX)) == 0 &&
+	    call_function(http, connection, path, method, &peer, body))
+		return exchange_is_over(body->exchange) ? reply_of_function(http, body) : MHD_YES;
 
 	struct api_request request = {
 		.method = method,
@@ -205,6 +291,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 			return refuse_too_large(http, connection);
 		return MHD_YES;
 	}
+	if (body->exchange)
+		return reply_of_function(http, body);
 	if (*upload_size) {
 		bool goes_on = body_add(body, upload, *upload_size);
 
@@ -221,25 +309,27 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **re
 
 	if (!body)
 		return;
+	exchange_free(body->exchange);
 	free(body->bytes);
 	free(body);
 	*request_context = NULL;
 }
 
-struct api_http *api_http_new(struct api_state *state, const struct api_socket *sock)
+struct api_http *api_http_new(struct api_state *state, const struct api_socket *sock,
+			      const struct exchange_waker *waker)
 {
 	struct api_http *http = xnew(struct api_http);
 
 	http->state = state;
 	http->sock = sock;
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-					on_request, http, MHD_OPTION_CONNECTION_LIMIT,
-					(unsigned int)API_CONNECTIONS_MAX,
-					MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)API_TIMEOUT_S,
-					MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-					(size_t)API_CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
-					on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
-					on_completed, http, MHD_OPTION_END);
+	http->waker = *waker;
+	http->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		on_request, http, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)API_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)API_TIMEOUT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_CONNECTION_MEMORY,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, http, MHD_OPTION_END);
 	if (!http->daemon) {
 		free(http);
 		return NULL;

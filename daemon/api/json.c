@@ -155,6 +155,11 @@ json_t *api_json_hub(const struct hub_view_hub *view, uint64_t now_ns)
 	set_bool(object, "is_neighbour", view->is_neighbour);
 	set_bool(object, "is_reachable", is_reachable);
 	set_bool(object, "has_seal", view->has_seal);
+	set_bool(object, "has_frames", view->has_frames);
+	json_object_set_new(object, "has_datapath",
+			    view->datapath == RECORD_DATAPATH_NOT_TOLD
+				    ? json_null()
+				    : json_boolean(view->datapath == RECORD_DATAPATH_THERE));
 	if (is_reachable) {
 		api_set_number(object, "hops", view->hops);
 		api_set_number(object, "cost_us", view->cost_us);
@@ -270,8 +275,22 @@ static json_t *json_nexthop(uint32_t link, const struct api_names *names, const 
 	return object;
 }
 
+static json_t *json_backup(const struct effect_route *route, const struct api_names *names,
+			   const struct hub_id *peer)
+{
+	json_t *object = json_nexthop(route->backup, names, peer);
+
+	if (hub_id_is_valid(&route->tunnel_end)) {
+		set_hub(object, "tunnel", "tunnel_name", &route->tunnel_end, names);
+	} else {
+		api_set_text(object, "tunnel", NULL);
+		api_set_text(object, "tunnel_name", NULL);
+	}
+	return object;
+}
+
 json_t *api_json_route(const struct effect_route *route, uint32_t cost_us, uint32_t hops,
-		       const struct api_names *names,
+		       bool has_frames, const struct api_names *names,
 		       const struct hub_id *(*link_peer)(void *arg, uint32_t link), void *arg)
 {
 	json_t *object = json_object(), *via = json_array();
@@ -285,14 +304,12 @@ json_t *api_json_route(const struct effect_route *route, uint32_t cost_us, uint3
 		json_array_append_new(via, nexthop);
 	}
 	json_object_set_new(object, "via", via);
-	if (route->backup)
-		json_object_set_new(object, "backup",
-				    json_nexthop(route->backup, names,
-						 link_peer(arg, route->backup)));
-	else
-		api_set_text(object, "backup", NULL);
+	json_object_set_new(object, "backup",
+			    route->backup ? json_backup(route, names, link_peer(arg, route->backup))
+					  : json_null());
 	api_set_number(object, "cost_us", cost_us);
 	api_set_number(object, "hops", hops);
+	set_bool(object, "has_frames", has_frames);
 	return object;
 }
 
@@ -318,51 +335,12 @@ json_t *api_json_path(const struct hub_id *path, size_t n, const struct api_name
 	return list;
 }
 
-#define SET_COUNTER(name) api_set_number(object, #name, counters->name)
-
-json_t *api_json_hub_counters(const struct hub_counters *counters)
+json_t *api_json_refusals(const struct trust_refusals *refusals)
 {
 	json_t *object = json_object();
 
-	SET_COUNTER(beacons_sent);
-	SET_COUNTER(beacons_heard);
-	SET_COUNTER(beacons_malformed);
-	SET_COUNTER(beacons_other_version);
-	SET_COUNTER(beacons_bad_signature);
-	SET_COUNTER(beacons_other_mesh);
-	SET_COUNTER(beacons_limited);
-	SET_COUNTER(sessions_up);
-	SET_COUNTER(sessions_failed);
-	SET_COUNTER(sessions_refused);
-	SET_COUNTER(messages_in);
-	SET_COUNTER(messages_out);
-	SET_COUNTER(messages_malformed);
-	SET_COUNTER(messages_out_of_place);
-	SET_COUNTER(records_accepted);
-	SET_COUNTER(records_stale);
-	SET_COUNTER(records_bad_signature);
-	SET_COUNTER(records_refused);
-	SET_COUNTER(records_limited);
-	SET_COUNTER(routes_computed);
-	SET_COUNTER(rekeys);
-	SET_COUNTER(id_conflicts);
-	SET_COUNTER(address_conflicts);
-	return object;
-}
-
-json_t *api_json_transport_counters(const struct transport_counters *counters)
-{
-	json_t *object = json_object();
-
-	SET_COUNTER(accepted);
-	SET_COUNTER(dialled);
-	SET_COUNTER(handshakes_failed);
-	SET_COUNTER(handshakes_limited);
-	SET_COUNTER(certificates_refused);
-	SET_COUNTER(requests_refused);
-	SET_COUNTER(pings_lost);
-	SET_COUNTER(bytes_in);
-	SET_COUNTER(bytes_out);
+	for (unsigned int i = TRUST_NOT_REFUSED + 1; i < __TRUST_REFUSAL_END; i++)
+		api_set_number(object, trust_refusal_name(i), refusals->n[i]);
 	return object;
 }
 
@@ -489,6 +467,19 @@ static json_t *section(json_t *parent, const char *name)
 	return object; /* borrowed */
 }
 
+static void set_names(json_t *object, const struct config *config)
+{
+	char listen[ENDPOINT_STRLEN], upstream[ENDPOINT_STRLEN];
+
+	api_set_text(object, "listen",
+		     config->names_listen.family ? endpoint_format(&config->names_listen, listen)
+						 : "none");
+	api_set_text(object, "upstream",
+		     config->names_upstream.family
+			     ? endpoint_format(&config->names_upstream, upstream)
+			     : NULL);
+}
+
 /* The keys and sections of meshd.yaml(5), in the order of its page. */
 json_t *api_json_config(const struct config *config, int log_level)
 {
@@ -500,6 +491,10 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_text(root, "socket", config->socket_path);
 	api_set_text(root, "user", config->user);
 	api_set_text(section(root, "services"), "directory", config->services_dir);
+	object = section(root, "runtime");
+	json_object_set_new(object, "users",
+			    json_texts(config->runtime_users, config->n_runtime_users));
+	api_set_text(object, "bundles", config->runtime_bundles);
 	object = section(root, "interface");
 	api_set_text(object, "name", config->ifname);
 	api_set_number(object, "mtu", config->mtu);
@@ -524,7 +519,11 @@ json_t *api_json_config(const struct config *config, int log_level)
 	api_set_number(section(root, "session"), "idle_s", config->session_idle_s);
 	set_ipv4_pool(section(root, "ipv4"), config);
 	api_set_text(section(root, "log"), "level", log_level_name(log_level));
+	set_names(section(root, "names"), config);
+	api_set_text(section(root, "redirect"), "cgroup",
+		     config->is_redirect_off ? "none" : config->redirect_cgroup);
 	json_object_set_new(root, "policy", api_json_policy(config->policy));
 	json_object_set_new(root, "qos", api_json_qos(config->policy));
+	json_object_set_new(root, "proxy", api_json_proxy_settings(config->proxy));
 	return root;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "daemon/api/json.h"
+#include "daemon/api/resource.h"
+#include "daemon/api/versions.h"
 #include "daemon/broker/broker.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t size, const char *fmt,
@@ -60,9 +62,12 @@ static int take_words(const json_t *value, char *rows, size_t row_size, size_t m
 
 static int take_protocol(const json_t *value, struct broker_query *ret)
 {
-	int protocol = json_is_string(value) ? manifest_protocol_parse(json_string_value(value))
-					     : -EINVAL;
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+	int protocol = manifest_protocol_parse(text);
 
+	ret->is_stream = strcmp(text, "stream") == 0; /* as an entry without a protocol */
+	if (ret->is_stream)
+		return 0;
 	ret->has_protocol = protocol >= 0;
 	ret->protocol = protocol >= 0 ? (uint8_t)protocol : 0;
 	return protocol < 0 ? -EINVAL : 0;
@@ -139,6 +144,16 @@ int api_parse_query(const json_t *body, struct broker_query *ret, char *error, s
 		return refuse(error, error_size,
 			      "\"%.64s\" is no range of versions; write one like ^1.2 or >=1 <3",
 			      query.range_text);
+	if (query.slots > MANIFEST_SLOTS_MAX)
+		return refuse(error, error_size, "\"slots\" is %u; write a number up to %d",
+			      query.slots, MANIFEST_SLOTS_MAX);
+	if (query.min_slots > (query.slots ? query.slots : 1))
+		return refuse(error, error_size,
+			      "\"min_slots\" is %u, and \"slots\" only %u; write no more than that",
+			      query.min_slots, query.slots ? query.slots : 1);
+	if (query.lease_ms > OFFER_DURATION_MAX_MS)
+		return refuse(error, error_size, "\"lease_ms\" is %u; write a number up to %d",
+			      query.lease_ms, OFFER_DURATION_MAX_MS);
 	*ret = query;
 	return 0;
 }
@@ -153,23 +168,47 @@ static void set_hub(json_t *object, const char *key, const char *name_key, const
 	api_set_text(object, name_key, name ? name->name : NULL);
 }
 
-static json_t *json_candidate(const struct broker_candidate *candidate,
+static const char *reason_of(const struct api_state *state,
+			     const struct broker_candidate *candidate,
+			     char buf[API_VERSION_TEXT_MAX])
+{
+	if (candidate->reason)
+		return offer_reason_text(candidate->reason);
+	return candidate->tier == BROKER_TIER_LAST
+		       ? api_version_reason(state, &candidate->hub, candidate->digest, buf)
+		       : NULL;
+}
+
+/* Links to cross: with more than one, and no module, hubs between carry what is said. */
+static void set_hops(json_t *object, const struct api_state *state, const struct hub_id *hub)
+{
+	struct hub_id path[API_PATH_HOPS_MAX];
+	int n = hub_path(state->context.hub, hub, path, API_PATH_HOPS_MAX);
+
+	if (n > 0)
+		api_set_number(object, "hops", (uint64_t)n - 1);
+	else
+		json_object_set_new(object, "hops", json_null());
+}
+
+static json_t *json_candidate(const struct api_state *state,
+			      const struct broker_candidate *candidate,
 			      const struct api_names *names, bool is_chosen)
 {
 	json_t *object = json_object();
-	char text[SHA256_STRLEN];
+	char text[SHA256_STRLEN], reason[API_VERSION_TEXT_MAX];
 
 	set_hub(object, "hub", "hub_name", &candidate->hub, names);
 	api_set_text(object, "manifest", sha256_format(candidate->digest, text));
 	api_set_text(object, "version", candidate->version_text);
 	json_object_set_new(object, "is_chosen", json_boolean(is_chosen));
 	api_set_text(object, "verdict", broker_verdict_text(candidate->verdict));
-	api_set_text(object, "reason",
-		     candidate->reason ? offer_reason_text(candidate->reason) : NULL);
+	api_set_text(object, "reason", reason_of(state, candidate, reason));
 	if (candidate->cost_us == UINT32_MAX)
 		json_object_set_new(object, "route_us", json_null());
 	else
 		api_set_number(object, "route_us", candidate->cost_us);
+	set_hops(object, state, &candidate->hub);
 	api_set_number(object, "latency_us", candidate->latency_us);
 	api_set_number(object, "error_permille", candidate->error_permille);
 	api_set_number(object, "load_permille", candidate->load_permille);
@@ -194,6 +233,19 @@ static json_t *json_endpoints(const struct registry *registry,
 	return array;
 }
 
+/* What an operator wants of the versions, and on which side of a canary the request is. */
+static void set_wish(json_t *object, const struct api_state *state,
+		     const struct broker_request *request)
+{
+	const struct versions_wish *wish =
+		versions_wish_of(hub_get_versions(state->context.hub), request->query.name);
+
+	api_set_pin(object, state->context.hub, wish);
+	api_set_canary(object, state->context.hub, wish);
+	json_object_set_new(object, "is_canary",
+			    json_boolean(wish && request->draw < wish->permille));
+}
+
 static json_t *json_request(const struct api_state *state, const struct broker_request *request,
 			    const struct api_names *names)
 {
@@ -209,6 +261,7 @@ static json_t *json_request(const struct api_state *state, const struct broker_r
 	json_object_set_new(object, "is_kept", json_boolean(request->query.keep));
 	json_object_set_new(object, "from_cache", json_boolean(request->from_cache));
 	api_set_text(object, "shared", request->query.shared[0] ? request->query.shared : NULL);
+	set_wish(object, state, request);
 	api_set_number(object, "rounds", request->round);
 	api_set_number(object, "switches", request->switches);
 	if (request->state == BROKER_STATE_LEASED && chosen) {
@@ -224,7 +277,7 @@ static json_t *json_request(const struct api_state *state, const struct broker_r
 				    json_endpoints(hub_get_registry(state->context.hub), chosen));
 	}
 	for (size_t i = 0; i < request->n; i++)
-		json_array_append_new(array, json_candidate(&request->candidates[i], names,
+		json_array_append_new(array, json_candidate(state, &request->candidates[i], names,
 							    chosen == &request->candidates[i]));
 	json_object_set_new(object, "candidates", array);
 	api_set_number(object, "more_candidates", request->n_more);

@@ -18,10 +18,15 @@
 #include <time.h>
 
 #include "daemon/api/json.h"
+#include "daemon/api/proxy.h"
 #include "daemon/api/requests.h"
+#include "daemon/api/revocations.h"
 #include "daemon/api/services.h"
+#include "daemon/api/versions.h"
 #include "daemon/api/snapshot.h"
 #include "daemon/lib/log.h"
+#include "daemon/names/names.h"
+#include "daemon/proxy/identity.h"
 #include "hubmesh/version.h"
 
 #define MODULE_VERSION_PATH "/sys/module/hubmesh/version"
@@ -179,19 +184,44 @@ static json_t *pair(const char *a, size_t a_value, const char *b, size_t b_value
 	return object;
 }
 
+static void set_dates(json_t *object, const struct health *health, int64_t not_before_s,
+		      int64_t not_after_s)
+{
+	json_object_set_new(object, "not_before_unix_s", json_integer(not_before_s));
+	json_object_set_new(object, "valid_in_s", json_integer(not_before_s - health->unix_s));
+	json_object_set_new(object, "not_after_unix_s", json_integer(not_after_s));
+	json_object_set_new(object, "expires_in_s", json_integer(not_after_s - health->unix_s));
+}
+
 static void set_certificate(json_t *object, const struct health *health)
 {
-	int64_t end_s = health->certificate_not_after_s;
-	json_t *certificate = json_object();
+	const struct api_certificate *dates = health->certificate;
+	json_t *certificate;
 
-	if (end_s == 0) {
-		json_decref(certificate);
+	if (!dates) {
 		api_set_text(object, "certificate", NULL);
 		return;
 	}
-	json_object_set_new(certificate, "not_after_unix_s", json_integer(end_s));
-	json_object_set_new(certificate, "expires_in_s", json_integer(end_s - health->unix_s));
+	certificate = json_object();
+	set_dates(certificate, health, dates->not_before_s, dates->not_after_s);
 	json_object_set_new(object, "certificate", certificate);
+}
+
+static json_t *json_identities(const struct health *health)
+{
+	const struct proxy_identities *identities = health->identities;
+	json_t *list = json_array();
+
+	for (size_t i = 0; identities && i < identities->n; i++) {
+		const struct proxy_identity *identity = &identities->list[i];
+		json_t *object = json_object();
+
+		api_set_text(object, "service", identity->name);
+		api_set_text(object, "file", identity->file);
+		set_dates(object, health, identity->not_before_s, identity->not_after_s);
+		json_array_append_new(list, object);
+	}
+	return list;
 }
 
 static void get_status(struct api_state *state, const struct api_request *request,
@@ -216,7 +246,13 @@ static void get_status(struct api_state *state, const struct api_request *reques
 		.has_datapath = has_device,
 		.module_error = context->datapath ? "the mesh interface does not answer"
 						  : context->module_error,
-		.certificate_not_after_s = context->certificate_not_after_s,
+		.certificate = context->certificate,
+		.identities = context->identities,
+		.is_revoked = hub_is_revoked(context->hub),
+		.state = {.free_bytes = UINT64_MAX},
+		.state_dir = context->config->state_dir,
+		.history_error = context->history_error,
+		.versions_error = context->versions_error,
 		.links = links.all,
 		.links_up = links.up,
 		.hubs = hubs.hubs,
@@ -228,6 +264,9 @@ static void get_status(struct api_state *state, const struct api_request *reques
 		.device = has_device ? &device : NULL,
 	};
 
+	health.has_twin = hub_has_twin(context->hub, health.now_ns, &health.twin_ago_ns);
+	if (context->store)
+		store_state(context->store, &health.state);
 	api_set_text(object, "version", HUBMESH_VERSION);
 	json_object_set_new(object, "hub", status_hub(settings, &hubs.self));
 	api_set_number(object, "uptime_s", (health.now_ns - state->started_ns) / 1000000000);
@@ -239,6 +278,7 @@ static void get_status(struct api_state *state, const struct api_request *reques
 	json_object_set_new(object, "sessions", pair("known", sessions.all, "up", sessions.up));
 	api_set_number(object, "route_generation", hub_route_generation(context->hub));
 	set_certificate(object, &health);
+	json_object_set_new(object, "service_certificates", json_identities(&health));
 	json_object_set_new(object, "warnings", health_warnings(&health));
 	api_reply_ok(ret, object);
 }
@@ -307,13 +347,14 @@ static const struct hub_id *list_link_peer(void *arg, uint32_t link)
 	return view ? &view->peer : NULL;
 }
 
-static int list_route(const struct effect_route *route, uint32_t cost_us, uint32_t hops, void *arg)
+static int list_route(const struct effect_route *route, uint32_t cost_us, uint32_t hops,
+		      bool has_frames, void *arg)
 {
 	struct list *list = arg;
 
 	json_array_append_new(list->array,
-			      api_json_route(route, cost_us, hops, &list->snapshot->names,
-					     list_link_peer, list));
+			      api_json_route(route, cost_us, hops, has_frames,
+					     &list->snapshot->names, list_link_peer, list));
 	return 0;
 }
 
@@ -412,17 +453,6 @@ static void list_hub_stats(const struct datapath_hub_stats *stats, void *arg)
 	json_array_append_new(list->array, api_json_hub_stats(stats, &list->snapshot->names));
 }
 
-static json_t *json_api_counters(const struct api_counters *counters)
-{
-	json_t *object = json_object();
-
-	api_set_number(object, "requests", counters->requests);
-	api_set_number(object, "refused", counters->refused);
-	api_set_number(object, "peers_refused", counters->peers_refused);
-	api_set_number(object, "connections_limited", counters->connections_limited);
-	return object;
-}
-
 static void get_stats(struct api_state *state, const struct api_request *request,
 		      struct api_reply *ret)
 {
@@ -435,11 +465,20 @@ static void get_stats(struct api_state *state, const struct api_request *request
 	api_snapshot_init(&snapshot, context->hub, context->datapath);
 	api_set_number(object, "at_ms", now_ns(state) / 1000000);
 	json_object_set_new(object, "hub", api_json_hub_counters(hub_counters(context->hub)));
+	json_object_set_new(
+		object, "broker",
+		api_json_broker_counters(broker_counters(hub_get_broker(context->hub))));
+	json_object_set_new(
+		object, "registry",
+		api_json_registry_counters(registry_counters(hub_get_registry(context->hub))));
 	if (context->transport)
 		json_object_set_new(
 			object, "transport",
 			api_json_transport_counters(transport_counters(context->transport)));
-	json_object_set_new(object, "api_server", json_api_counters(&state->counters));
+	if (context->names)
+		json_object_set_new(object, "names",
+				    api_json_names_counters(names_counters(context->names)));
+	json_object_set_new(object, "api_server", api_json_api_counters(&state->counters));
 	if (context->datapath && datapath_read_device(context->datapath, &device) == 0)
 		json_object_set_new(object, "datapath",
 				    api_json_device_stats(&device, mesh_ifname(state)));
@@ -553,6 +592,8 @@ static void post_reload(struct api_state *state, const struct api_request *reque
 		return;
 	}
 	if (state->context.reload(state->context.arg, error, sizeof(error)) < 0) {
+		if (error[0] && error[strlen(error) - 1] == '\n')
+			error[strlen(error) - 1] = '\0';
 		api_reply_error(ret, 422, "bad_configuration",
 				"the settings before stay in force; correct the file and reload",
 				"%s", error[0] ? error : "the configuration was refused");
@@ -576,8 +617,8 @@ static void post_log_level(struct api_state *state, const struct api_request *re
 		level = log_level_parse(text);
 	json_decref(body);
 	if (level < 0) {
-		api_reply_error(ret, 400, "bad_body", "levels are error, warning, info and debug",
-				"the body must be {\"level\": LEVEL}");
+		api_reply_error(ret, 400, "bad_body", "the body is {\"level\": LEVEL}",
+				"there is no such level; write error, warning, info or debug");
 		return;
 	}
 	log_set_level(level);
@@ -607,13 +648,26 @@ static const struct resource {
 	{"/v1/filter", false, get_filter},
 	{"/v1/services", false, get_services},
 	{"/v1/service-history", false, get_service_history},
+	{"/v1/versions", false, get_versions},
+	{"/v1/service-logs", false, get_service_logs},
 	{"/v1/requests", false, get_requests},
 	{"/v1/leases", false, get_leases},
+	{"/v1/proxy", false, get_proxy},
+	{"/v1/revocations", false, get_revocations},
+	{"/v1/revocations/install", true, post_revocations},
 	{"/v1/resolve", true, post_resolve},
 	{"/v1/result", true, post_result},
 	{"/v1/release", true, post_release},
 	{"/v1/service-add", true, post_service_add},
 	{"/v1/service-remove", true, post_service_remove},
+	{"/v1/versions/rollback", true, post_version_order},
+	{"/v1/versions/canary", true, post_version_order},
+	{"/v1/versions/promote", true, post_version_order},
+	{"/v1/versions/pin", true, post_version_order},
+	{"/v1/versions/clear", true, post_version_order},
+	{"/v1/service-start", true, post_service_start},
+	{"/v1/service-stop", true, post_service_stop},
+	{"/v1/service-restart", true, post_service_restart},
 	{"/v1/reload", true, post_reload},
 	{"/v1/log-level", true, post_log_level},
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/api/descriptor.h"
 #include "daemon/api/json.h"
 #include "daemon/services/services.h"
 #include "daemon/store/history.h"
@@ -77,6 +78,7 @@ json_t *api_json_instance(const struct registry_instance *instance, const struct
 	json_object_set_new(object, "is_own", json_boolean(hub_id_equal(&m->hub, self)));
 	api_set_text(object, "state", service_state_name(instance->state));
 	api_set_text(object, "protocol", manifest_protocol_name(m->protocol));
+	api_set_text(object, "body", m->body ? manifest_body_name(m->body) : NULL);
 	api_set_text(object, "interface", m->interface[0] ? m->interface : NULL);
 	json_object_set_new(object, "endpoints", ROWS(m, endpoints));
 	json_object_set_new(object, "capabilities", ROWS(m, capabilities));
@@ -103,7 +105,8 @@ json_t *api_json_instance(const struct registry_instance *instance, const struct
 	return object;
 }
 
-json_t *api_json_version(const struct registry_version *version, const struct api_names *names)
+json_t *api_json_version(const struct registry_version *version, const struct api_names *names,
+			 uint64_t now_ns)
 {
 	uint64_t good = version->requests - version->errors;
 	json_t *object = json_object();
@@ -114,13 +117,30 @@ json_t *api_json_version(const struct registry_version *version, const struct ap
 	set_digest(object, "manifest", version->digest);
 	json_object_set_new(object, "is_current", json_boolean(version->is_current));
 	api_set_number(object, "first_unix_s", (uint64_t)version->first_unix_s);
-	api_set_number(object, "last_unix_s", (uint64_t)version->last_unix_s);
+	api_set_number(object, "last_unix_s", (uint64_t)registry_last_seen_s(version, now_ns));
 	api_set_number(object, "requests", version->requests);
 	api_set_number(object, "errors", version->errors);
 	if (good)
 		api_set_number(object, "latency_us", version->latency_us_sum / good);
 	else
 		json_object_set_new(object, "latency_us", json_null());
+	return object;
+}
+
+static json_t *json_unit(const struct unit *unit)
+{
+	struct unit_view view = unit_get(unit);
+	json_t *object = json_object();
+
+	api_set_text(object, "state", supervise_state_name(view.state));
+	if (view.pid)
+		api_set_number(object, "pid", view.pid);
+	else
+		json_object_set_new(object, "pid", json_null());
+	api_set_number(object, "restarts", view.restarts);
+	api_set_number(object, "failures", view.failures);
+	api_set_number(object, "age_ms", (uv_hrtime() - view.since_ns) / NSEC_PER_MSEC);
+	api_set_text(object, "last_end", view.last_end[0] ? view.last_end : NULL);
 	return object;
 }
 
@@ -137,9 +157,24 @@ static json_t *json_files(const struct services *services)
 		api_set_text(object, "name", m ? m->name : NULL);
 		api_set_text(object, "version", m ? m->version_text : NULL);
 		api_set_text(object, "error", file.error);
+		json_object_set_new(object, "program",
+				    file.unit ? json_unit(file.unit) : json_null());
 		json_array_append_new(array, object);
 	}
 	return array;
+}
+
+/* Who asks for one service gets what it can be called by; other hubs do not tell it of theirs. */
+static void set_descriptor(json_t *object, const struct api_state *state,
+			   const struct registry_instance *instance, const struct hub_id *self)
+{
+	const struct manifest *m = &instance->manifest;
+
+	json_object_set_new(object, "descriptor",
+			    api_json_descriptor(hub_id_equal(&m->hub, self)
+							? services_schema(state->context.services,
+									  m->name, m->version_text)
+							: NULL));
 }
 
 void get_services(struct api_state *state, const struct api_request *request, struct api_reply *ret)
@@ -154,10 +189,14 @@ void get_services(struct api_state *state, const struct api_request *request, st
 	api_names_init(&names, state->context.hub);
 	for (size_t i = 0; i < registry_count(registry); i++) {
 		const struct registry_instance *instance = registry_at(registry, i);
+		json_t *row;
 
-		if (!name || strcmp(instance->manifest.name, name) == 0)
-			json_array_append_new(array,
-					      api_json_instance(instance, &names, self, now_ns));
+		if (name && strcmp(instance->manifest.name, name) != 0)
+			continue;
+		row = api_json_instance(instance, &names, self, now_ns);
+		if (name)
+			set_descriptor(row, state, instance, self);
+		json_array_append_new(array, row);
 	}
 	api_names_fini(&names);
 	json_object_set_new(object, "services", array);
@@ -194,6 +233,7 @@ void get_service_history(struct api_state *state, const struct api_request *requ
 {
 	const struct registry *registry = hub_get_registry(state->context.hub);
 	const char *name = request->argument(request->arg, "name");
+	uint64_t now_ns = state->context.now_ns(state->context.arg);
 	json_t *object = api_object_new(), *array = json_array(), *samples = json_array();
 	const struct registry_version *version;
 	struct api_names names;
@@ -201,9 +241,9 @@ void get_service_history(struct api_state *state, const struct api_request *requ
 	api_names_init(&names, state->context.hub);
 	for (size_t i = 0; (version = registry_version_at(registry, i)); i++)
 		if (!name || strcmp(version->name, name) == 0)
-			json_array_append_new(array, api_json_version(version, &names));
-	if (name && state->context.history)
-		history_samples(state->context.history, name, SAMPLES_MAX, add_sample,
+			json_array_append_new(array, api_json_version(version, &names, now_ns));
+	if (name && state->context.history && *state->context.history)
+		history_samples(*state->context.history, name, SAMPLES_MAX, add_sample,
 				&(struct sample_rows){samples, &names});
 	api_names_fini(&names);
 	json_object_set_new(object, "versions", array);
@@ -235,13 +275,26 @@ static bool has_directory(const struct api_state *state, struct api_reply *ret)
 	return false;
 }
 
+static void reply_name(struct api_reply *ret, const char *name)
+{
+	json_t *object = api_object_new();
+
+	api_set_text(object, "name", name);
+	api_reply_ok(ret, object);
+}
+
+static void reply_unknown(struct api_reply *ret, const char *name)
+{
+	api_reply_error(ret, 404, "unknown_service", "meshctl service list shows its services",
+			"this hub provides no service \"%.64s\"", name);
+}
+
 void post_service_add(struct api_state *state, const struct api_request *request,
 		      struct api_reply *ret)
 {
 	char name[MANIFEST_NAME_MAX + 1], error[DEFINITION_ERROR_MAX];
 	const char *yaml;
 	json_t *body = has_directory(state, ret) ? body_with(request, "yaml", &yaml, ret) : NULL;
-	json_t *object;
 	int r;
 
 	if (!body)
@@ -250,14 +303,13 @@ void post_service_add(struct api_state *state, const struct api_request *request
 			 sizeof(error));
 	json_decref(body);
 	if (r) {
+		error[strlen(error) - (error[0] != '\0')] = '\0'; /* the last line's end */
 		api_reply_error(ret, 422, "bad_service",
 				"nothing has changed; Documentation/manifest.rst has the schema",
 				"%s", error);
 		return;
 	}
-	object = api_object_new();
-	api_set_text(object, "name", name);
-	api_reply_ok(ret, object);
+	reply_name(ret, name);
 }
 
 void post_service_remove(struct api_state *state, const struct api_request *request,
@@ -265,22 +317,105 @@ void post_service_remove(struct api_state *state, const struct api_request *requ
 {
 	const char *name;
 	json_t *body = has_directory(state, ret) ? body_with(request, "name", &name, ret) : NULL;
-	json_t *object;
 	int r;
 
 	if (!body)
 		return;
 	r = services_remove(state->context.services, name);
-	if (r == -ENOENT) {
-		api_reply_error(ret, 404, "unknown_service",
-				"meshctl service list shows its services",
-				"this hub provides no service \"%.64s\"", name);
-	} else if (r) {
+	if (r == -ENOENT)
+		reply_unknown(ret, name);
+	else if (r)
 		api_reply_error(ret, 500, "failed", NULL, "%.64s: %s", name, strerror(-r));
-	} else {
-		object = api_object_new();
-		api_set_text(object, "name", name);
-		api_reply_ok(ret, object);
-	}
+	else
+		reply_name(ret, name);
 	json_decref(body);
+}
+
+static void order(struct api_state *state, const struct api_request *request, enum unit_verb verb,
+		  struct api_reply *ret)
+{
+	const char *name;
+	json_t *body = has_directory(state, ret) ? body_with(request, "name", &name, ret) : NULL;
+	int r;
+
+	if (!body)
+		return;
+	r = services_order(state->context.services, name, verb);
+	if (r == -ENOENT)
+		reply_unknown(ret, name);
+	else if (r)
+		api_reply_error(ret, 409, "not_run_here", "see run in Documentation/manifest.rst",
+				"meshd does not run the program of \"%.64s\"", name);
+	else
+		reply_name(ret, name);
+	json_decref(body);
+}
+
+void post_service_start(struct api_state *state, const struct api_request *request,
+			struct api_reply *ret)
+{
+	order(state, request, UNIT_START, ret);
+}
+
+void post_service_stop(struct api_state *state, const struct api_request *request,
+		       struct api_reply *ret)
+{
+	order(state, request, UNIT_STOP, ret);
+}
+
+void post_service_restart(struct api_state *state, const struct api_request *request,
+			  struct api_reply *ret)
+{
+	order(state, request, UNIT_RESTART, ret);
+}
+
+static void add_lines(json_t *array, const char *version_text, const struct program_log *output)
+{
+	static const char *const streams[] = {"output", "error", "meshd"};
+
+	for (uint64_t seq = program_log_oldest(output); seq && seq <= output->last_seq; seq++) {
+		const struct program_line *line = program_log_get(output, seq);
+		json_t *object = json_object();
+
+		api_set_text(object, "version", version_text);
+		api_set_number(object, "unix_ms", (uint64_t)line->unix_ms);
+		api_set_text(object, "stream", streams[line->stream]);
+		api_set_text(object, "text", line->text);
+		json_array_append_new(array, object);
+	}
+}
+
+void get_service_logs(struct api_state *state, const struct api_request *request,
+		      struct api_reply *ret)
+{
+	const char *name = request->argument(request->arg, "name");
+	json_t *object, *array = json_array();
+	struct services_file file;
+	uint64_t missed = 0;
+	bool is_there = false;
+
+	for (size_t i = 0;
+	     name && state->context.services && services_at(state->context.services, i, &file);
+	     i++) {
+		const struct program_log *log = file.unit	? unit_get_output(file.unit)
+						: file.function ? function_get_log(file.function)
+								: NULL;
+
+		if (!log || strcmp(file.definition->manifest.name, name) != 0)
+			continue;
+		is_there = true;
+		add_lines(array, file.definition->manifest.version_text, log);
+		missed += log->last_seq;
+	}
+	if (!is_there) {
+		json_decref(array);
+		api_reply_error(ret, 404, "unknown_service",
+				"meshctl service list shows what it runs",
+				"meshd runs no service \"%.64s\"", name ? name : "");
+		return;
+	}
+	object = api_object_new();
+	api_set_number(object, "missed", missed - json_array_size(array));
+	json_object_set_new(object, "lines", array);
+	api_reply_ok(ret, object);
 }

@@ -12,7 +12,8 @@
 json_t *api_json_instance(const struct registry_instance *instance, const struct api_names *names,
 			  const struct hub_id *self, uint64_t now_ns);
 /** api_json_version() - A line of history. */
-json_t *api_json_version(const struct registry_version *version, const struct api_names *names);
+json_t *api_json_version(const struct registry_version *version, const struct api_names *names,
+			 uint64_t now_ns);
 
 /* Resources, see the table of resource.c. */
 void get_services(struct api_state *state, const struct api_request *request,
@@ -20,6 +21,14 @@ void get_services(struct api_state *state, const struct api_request *request,
 void get_service_history(struct api_state *state, const struct api_request *request,
 			 struct api_reply *ret);
 void post_service_add(struct api_state *state, const struct api_request *request,
+		      struct api_reply *ret);
+void post_service_start(struct api_state *state, const struct api_request *request,
+			struct api_reply *ret);
+void post_service_stop(struct api_state *state, const struct api_request *request,
+		       struct api_reply *ret);
+void post_service_restart(struct api_state *state, const struct api_request *request,
+			  struct api_reply *ret);
+void get_service_logs(struct api_state *state, const struct api_request *request,
 		      struct api_reply *ret);
 void post_service_remove(struct api_state *state, const struct api_request *request,
 			 struct api_reply *ret);

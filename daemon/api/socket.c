@@ -19,6 +19,7 @@
 
 #include "daemon/lib/cleanup.h"
 #include "daemon/lib/memory.h"
+#include "daemon/lib/unix_socket.h"
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel */
 
@@ -37,17 +38,6 @@ static int address_from_path(const char *path, struct sockaddr_un *ret)
 	return 0;
 }
 
-/* A full backlog (EAGAIN) means that somebody listens, too. */
-static bool somebody_answers(const struct sockaddr_un *address)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return false;
-	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	       errno == EAGAIN || errno == EINPROGRESS;
-}
-
 static int check_name_is_free(const struct sockaddr_un *address, const char **error_text)
 {
 	struct stat st;
@@ -60,8 +50,8 @@ static int check_name_is_free(const struct sockaddr_un *address, const char **er
 	if (!S_ISSOCK(st.st_mode))
 		return fail(-EEXIST, error_text,
 			    "the API socket's path is taken by something that is not a socket; "
-			    "remove it or choose another socket_path");
-	if (somebody_answers(address))
+			    "remove it or write another socket: in meshd.yaml");
+	if (unix_socket_answers(address))
 		return fail(-EADDRINUSE, error_text,
 			    "another meshd answers on the API socket; stop it first");
 	return 0;

@@ -3,8 +3,10 @@
  * DOC: provider: our slots and who has them
  *
  * Admission: the manifest must be in force and available, a slot free, and
- * no hub may have more than half of the slots while others have some.  From
- * BROKER_LOADED_PERMILLE on leases are short and cost up to twice the price; with fewer free slots than wanted the offer is for those.
+ * no hub may have more than half of the slots while others have some, nor more
+ * leases than it can have requests.  From BROKER_LOADED_PERMILLE on leases are
+ * short and cost up to twice the price; with fewer free slots than wanted the
+ * offer is for those.
  */
 #include "daemon/broker/internal.h"
 
@@ -89,8 +91,11 @@ static void lease_remove(struct broker *broker, struct broker_lease *lease)
 static struct broker_lease *lease_add(struct broker *broker, const struct offer_message *message)
 {
 	struct broker_lease *lease;
+	size_t theirs = 0;
 
-	if (broker->n_leases == BROKER_LEASES_MAX)
+	for (size_t i = 0; i < broker->n_leases; i++)
+		theirs += hub_id_equal(&broker->leases[i].hub, &message->from);
+	if (broker->n_leases == BROKER_LEASES_MAX || theirs == BROKER_LEASES_OF_HUB_MAX)
 		return NULL;
 	if ((broker->n_leases & (broker->n_leases - 1)) == 0)
 		broker->leases = xreallocarray(broker->leases,
@@ -251,6 +256,15 @@ static void grant(struct broker *broker, uint64_t now_ns, const struct offer_mes
 	answer(broker, now_ns, message, &granted, OFFER_LEASE, out);
 }
 
+static bool keeps_leases(const struct broker *broker, const struct broker_world *world,
+			 const struct offer_message *message)
+{
+	const struct registry_instance *instance =
+		registry_find(world->registry, &broker->self, message->digest);
+
+	return instance && instance->state != SERVICE_FAILING;
+}
+
 /* Asked again, an accept gets the same lease: the answer may have been lost. */
 static void on_accept(struct broker *broker, uint64_t now_ns, const struct broker_world *world,
 		      const struct offer_message *message, struct broker_output *out)
@@ -265,6 +279,10 @@ static void on_accept(struct broker *broker, uint64_t now_ns, const struct broke
 		lease = NULL;
 	}
 	terms = terms_for(broker, world, message, lease ? lease->slots : 0);
+	if (lease && lease->serial == message->serial && keeps_leases(broker, world, message)) {
+		terms.slots = lease->slots;
+		terms.reason = OFFER_REASON_NONE;
+	}
 	if (terms.slots && terms.slots < message->slots) { /* fewer than accepted: ask first */
 		answer(broker, now_ns, message, &terms, OFFER_OFFER, out);
 		return;
@@ -276,8 +294,8 @@ static void on_accept(struct broker *broker, uint64_t now_ns, const struct broke
 		terms.reason = OFFER_REASON_BUSY;
 	}
 	if (!terms.slots) {
-		if (lease)
-			lease_remove(broker, lease);
+		if (lease && lease->serial < message->serial)
+			lease_remove(broker, lease); /* the user has given that one up */
 		refuse(broker, now_ns, message, &terms, out);
 		return;
 	}
@@ -285,7 +303,10 @@ static void on_accept(struct broker *broker, uint64_t now_ns, const struct broke
 	grant(broker, now_ns, message, lease, &terms, out);
 }
 
-/* Draining services keep their leases; failing ones do not. */
+/*
+ * Draining services keep their leases; failing ones do not.  What is refused is not free yet: the
+ * user counts on it until it hears so, and then gives it back; if it never does, it ends in time.
+ */
 static void on_renew(struct broker *broker, uint64_t now_ns, const struct broker_world *world,
 		     const struct offer_message *message, struct broker_output *out)
 {
@@ -294,16 +315,13 @@ static void on_renew(struct broker *broker, uint64_t now_ns, const struct broker
 	struct broker_lease *lease = lease_find(broker, message);
 	struct terms terms = terms_for(broker, world, message, lease ? lease->slots : 0);
 
-	if (lease && lease->serial == message->serial && instance &&
-	    instance->state != SERVICE_FAILING &&
+	if (lease && lease->serial == message->serial && keeps_leases(broker, world, message) &&
 	    memcmp(lease->digest, message->digest, SHA256_LEN) == 0) {
 		terms.slots = lease->slots;
 		terms.reason = OFFER_REASON_NONE;
 		grant(broker, now_ns, message, lease, &terms, out);
 		return;
 	}
-	if (lease && lease->serial == message->serial)
-		lease_remove(broker, lease);
 	terms.slots = 0;
 	terms.reason = instance ? lease ? OFFER_REASON_NOT_AVAILABLE : OFFER_REASON_NO_LEASE
 				: OFFER_REASON_UNKNOWN;
@@ -346,6 +364,13 @@ void leases_expire(struct broker *broker, uint64_t now_ns, const struct broker_w
 		    world->epoch(world->arg, &lease->hub) > lease->epoch)
 			lease_remove(broker, lease);
 	}
+}
+
+void broker_forget_hub(struct broker *broker, const struct hub_id *hub)
+{
+	for (size_t i = broker->n_leases; i-- > 0;)
+		if (hub_id_equal(&broker->leases[i].hub, hub))
+			lease_remove(broker, &broker->leases[i]);
 }
 
 uint64_t leases_deadline(const struct broker *broker)

@@ -20,6 +20,7 @@
 
 #include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
+#include "daemon/trust/spiffe.h"
 #include "hubmesh/wire.h"
 #include "linux/hubmesh.h"
 
@@ -99,12 +100,11 @@ static void check_mesh(struct check *check)
 			 "'mesh' is missing; write mesh: NAME, the same on every hub");
 		return;
 	}
-	if (strlen(mesh) > NAME_MAX_LEN || !consists_of(mesh, LOWER DIGITS ".-") ||
-	    !isalnum((unsigned char)mesh[0]) || !isalnum((unsigned char)mesh[strlen(mesh) - 1])) {
+	if (!spiffe_mesh_is_valid(mesh)) {
 		complain(check, "mesh",
-			 "mesh '%s' is not a mesh name; write 1 to %d of a-z, 0-9, '.' and '-', "
-			 "with a letter or digit at both ends",
-			 mesh, NAME_MAX_LEN);
+			 "mesh '%s' is not a mesh name; write 1 to %d of a-z, 0-9, '.', '-' and "
+			 "'_', with a letter or digit at both ends",
+			 mesh, SPIFFE_MESH_MAX);
 		return;
 	}
 	check->config->mesh = xstrdup(mesh);
@@ -149,13 +149,19 @@ static void check_path(struct check *check, const char *path, const char *value,
 		*ret = xstrdup(value);
 }
 
+static bool is_account_name(const char *user)
+{
+	return user[0] && strlen(user) <= 31 && consists_of(user, LOWER UPPER DIGITS "_-.") &&
+	       user[0] != '-';
+}
+
 static void check_user(struct check *check)
 {
 	const char *user = check->file->user;
 
 	if (!user)
 		return;
-	if (strlen(user) > 31 || !consists_of(user, LOWER UPPER DIGITS "_-.") || user[0] == '-')
+	if (!is_account_name(user))
 		complain(check, "user", "user '%s' is not an account name; write one, e.g. hubmesh",
 			 user);
 	else
@@ -179,6 +185,60 @@ static void check_interface(struct check *check)
 	else
 		check->config->ifname = xstrdup(name);
 	check->config->keep_interface = check->file->interface.keep && *check->file->interface.keep;
+}
+
+static void check_topology(struct check *check)
+{
+	static const struct {
+		const char *name;
+		uint32_t flags;
+	} topologies[] = {
+		{"full-mesh", 0},
+		{"hub-and-spoke", HUBMESH_PEERS_F_UNICAST | HUBMESH_PEERS_F_FLOOD},
+		{"tree", HUBMESH_PEERS_F_UNICAST},
+		{"isolated",
+		 HUBMESH_PEERS_F_UNICAST | HUBMESH_PEERS_F_FLOOD | HUBMESH_PEERS_F_RESOLUTION},
+	};
+	const char *topology = check->file->interface.topology ?: topologies[0].name;
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(topologies) && strcmp(topology, topologies[i].name) != 0)
+		i++;
+	if (i == ARRAY_SIZE(topologies)) {
+		complain(check, "interface.topology",
+			 "interface.topology '%.32s' is unknown; write full-mesh, hub-and-spoke, "
+			 "tree or isolated",
+			 topology);
+		return;
+	}
+	check->config->peers_flags = topologies[i].flags;
+	if (topologies[i].flags & HUBMESH_PEERS_F_FLOOD && !check->file->interface.centres_count)
+		complain(check, "interface.topology",
+			 "interface.topology %s needs somebody to talk to; write "
+			 "interface.centres: [hub ids], as meshctl hubs shows them",
+			 topology);
+	if (!topologies[i].flags && check->file->interface.centres_count)
+		complain(check, "interface.centres",
+			 "interface.centres means nothing in a full mesh; write an "
+			 "interface.topology, or leave it out");
+}
+
+static void check_centres(struct check *check)
+{
+	struct config *config = check->config;
+	char path[CONFIG_PATH_MAX];
+
+	for (uint32_t i = 0; i < check->file->interface.centres_count; i++) {
+		const char *text = check->file->interface.centres[i];
+
+		if (hub_id_parse(text, &config->centres[config->n_centres]) == 0) {
+			config->n_centres++;
+			continue;
+		}
+		snprintf(path, sizeof(path), "interface.centres[%u]", i);
+		complain(check, path,
+			 "'%.32s' is not a hub id; write one like \"02:11:22:33:44:55\"", text);
+	}
 }
 
 static size_t check_patterns(struct check *check, const char *key, char **from, uint32_t n,
@@ -208,6 +268,12 @@ static bool is_unicast(const struct endpoint *ep)
 	return !IN6_IS_ADDR_UNSPECIFIED(&ep->addr6) && !IN6_IS_ADDR_MULTICAST(&ep->addr6);
 }
 
+/* A datagram to fe80::1 has nowhere to go. */
+static bool lacks_scope(const struct endpoint *ep)
+{
+	return ep->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ep->addr6) && !ep->ifindex;
+}
+
 static void check_seeds(struct check *check)
 {
 	struct config *config = check->config;
@@ -217,6 +283,13 @@ static void check_seeds(struct check *check)
 		struct endpoint *seed = &config->seeds[config->n_seeds];
 
 		snprintf(path, sizeof(path), "seeds[%u]", i);
+		if (endpoint_parse(check->file->seeds[i], seed) == 0 && lacks_scope(seed)) {
+			complain(check, path,
+				 "seed '%.64s' is of one network only, and does not say which; "
+				 "leave it out: multicast finds who is there",
+				 check->file->seeds[i]);
+			continue;
+		}
 		if (endpoint_parse(check->file->seeds[i], seed) < 0 || !is_unicast(seed)) {
 			complain(check, path,
 				 "seed '%.64s' is not a unicast address; write \"192.0.2.7\", "
@@ -315,6 +388,30 @@ static void check_services(struct check *check)
 		   sizeof(beside), &check->config->services_dir);
 }
 
+static void check_runtime(struct check *check)
+{
+	struct config *config = check->config;
+	char path[CONFIG_PATH_MAX];
+
+	for (uint32_t i = 0; i < check->file->runtime.users_count; i++) {
+		const char *user = check->file->runtime.users[i];
+
+		snprintf(path, sizeof(path), "runtime.users[%u]", i);
+		if (!is_account_name(user))
+			complain(check, path,
+				 "'%.32s' is not an account name; write one, e.g. nobody", user);
+		else
+			config->runtime_users[config->n_runtime_users++] = xstrdup(user);
+	}
+	if (!check->file->runtime.bundles)
+		return;
+	check_path(check, "runtime.bundles", check->file->runtime.bundles, NULL, CONFIG_TEXT_MAX,
+		   &config->runtime_bundles);
+	if (!check->file->runtime.users_count)
+		complain(check, "runtime.bundles",
+			 "runtime.bundles needs runtime.users; write users: [nobody] beside it");
+}
+
 static void check_log(struct check *check)
 {
 	static const char *const names[] = {
@@ -343,6 +440,10 @@ static void check_contradictions(struct check *check)
 		complain(check, "ports.data",
 			 "ports.data equals ports.control (%u), both use UDP; write two ports",
 			 config->data_port);
+	if (config->proxy->has_port && config->control_port == config->proxy->port)
+		complain(check, "proxy.port",
+			 "proxy.port equals ports.control (%u), both use TCP; write two ports",
+			 config->control_port);
 	if (config->beacon_interval_min_ms && config->beacon_interval_max_ms &&
 	    config->beacon_interval_min_ms > config->beacon_interval_max_ms)
 		complain(check, "beacon.interval_max_ms",
@@ -366,8 +467,11 @@ int config_check(const struct config_file *file, const struct config_lines *line
 	check_path(&check, "socket", file->socket, "/run/hubmesh/meshd.sock", socket_max,
 		   &ret->socket_path);
 	check_services(&check);
+	check_runtime(&check);
 	check_user(&check);
 	check_interface(&check);
+	check_topology(&check);
+	check_centres(&check);
 	ret->n_include = check_patterns(&check, "include", file->underlay.include,
 					file->underlay.include_count, ret->include);
 	ret->n_exclude = check_patterns(&check, "exclude", file->underlay.exclude,
@@ -377,8 +481,11 @@ int config_check(const struct config_file *file, const struct config_lines *line
 	check_cipher(&check);
 	check_pool(&check);
 	check_log(&check);
-	check_contradictions(&check);
+	config_check_names(file, lines, ret, errors);
 	ret->policy = policy_new();
 	config_check_policy(&file->policy, &file->qos, lines, ret->policy, errors);
+	ret->proxy = xnew(struct proxy_settings);
+	config_check_proxy(&file->proxy, lines, ret->proxy, errors);
+	check_contradictions(&check);
 	return errors->n ? -EINVAL : 0;
 }

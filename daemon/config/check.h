@@ -20,4 +20,14 @@
 int config_check(const struct config_file *file, const struct config_lines *lines,
 		 struct config *ret, struct config_errors *errors);
 
+/**
+ * config_check_names() - The sections names: and redirect:.
+ * @file: as loaded
+ * @lines: of the file
+ * @ret: their members are filled
+ * @errors: one entry per problem
+ */
+void config_check_names(const struct config_file *file, const struct config_lines *lines,
+			struct config *ret, struct config_errors *errors);
+
 #endif

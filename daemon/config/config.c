@@ -67,6 +67,8 @@ static int load_types(const uint8_t *bytes, size_t len, cyaml_config_t *cyaml,
 	return -EINVAL;
 }
 
+static const struct config_form form = {&config_schema, "man meshd.yaml", "mesh: NAME"};
+
 int config_parse(const char *name, const uint8_t *bytes, size_t len, struct config *ret,
 		 char *error, size_t error_size)
 {
@@ -84,7 +86,7 @@ int config_parse(const char *name, const uint8_t *bytes, size_t len, struct conf
 
 	if (error_size)
 		error[0] = '\0';
-	result = config_lines_scan(bytes, len, &config_schema, lines, &errors);
+	result = config_lines_scan(bytes, len, &form, lines, &errors);
 	if (result == 0)
 		result = load_types(bytes, len, &cyaml, &file, &errors);
 	if (result == 0)
@@ -130,10 +132,11 @@ int config_load(const char *path, struct config *ret, char *error, size_t error_
 		result = read_file(fd, bytes, CONFIG_FILE_MAX + 1, &len);
 	}
 	if (result) {
-		snprintf(error, error_size,
-			 "%s: %s; write the file (scripts/meshd.yaml.example shows one) or name "
-			 "another with -c\n",
-			 path, strerror(-result));
+		snprintf(error, error_size, "%s: %s; %s\n", path, strerror(-result),
+			 result == -EACCES
+				 ? "the account meshd runs as (user:) must be able to read it"
+				 : "write the file (/etc/hubmesh/meshd.yaml.example shows one) or "
+				   "name another with -c");
 		return result;
 	}
 	if (len > CONFIG_FILE_MAX) {
@@ -153,7 +156,12 @@ void config_fini(struct config *config)
 	free(config->services_dir);
 	free(config->ifname);
 	free(config->user);
+	free(config->redirect_cgroup);
 	free(config->policy);
+	free(config->proxy);
+	free(config->runtime_bundles);
+	for (size_t i = 0; i < CONFIG_RUNTIME_USERS_MAX; i++)
+		free(config->runtime_users[i]);
 	for (size_t i = 0; i < CONFIG_INTERFACES_MAX; i++) {
 		free(config->include[i]);
 		free(config->exclude[i]);

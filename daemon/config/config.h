@@ -14,9 +14,13 @@
 
 #include "daemon/lib/endpoint.h"
 #include "daemon/policy/policy.h"
+#include "daemon/proxy/settings.h"
+#include "daemon/lib/hub_id.h"
 
 #define CONFIG_SEEDS_MAX 64
 #define CONFIG_INTERFACES_MAX 32
+#define CONFIG_CENTRES_MAX 64
+#define CONFIG_RUNTIME_USERS_MAX 8
 #define CONFIG_FILE_MAX (1 << 20)
 
 /**
@@ -28,6 +32,9 @@
  * @services_dir: definitions of services, absolute
  * @ifname: mesh interface
  * @user: account to run as, NULL = stay
+ * @runtime_users: accounts programs of services may run as; none: no program is run
+ * @n_runtime_users: entries of @runtime_users
+ * @runtime_bundles: OCI bundles lie below this directory, NULL = none is run
  * @include: patterns of underlay interfaces; none = every Ethernet one
  * @exclude: patterns that win over @include
  * @n_include: entries of @include
@@ -48,11 +55,21 @@
  * @ipv4_pool: host order, 0 = none
  * @ipv4_pool_prefix_len: 8..30
  * @keep_interface: leave the interface and its traffic when meshd stops
+ * @peers_flags: HUBMESH_PEERS_F_* of the topology
+ * @centres: hubs it names
+ * @n_centres: entries of @centres
  * @log_level: enum log_level
+ * @names_listen: of the name server, loopback; family 0: it is off
+ * @names_upstream: whom it asks for other names; family 0: nobody
+ * @redirect_cgroup: whose programs are redirected; NULL: the cgroup2 that is mounted
+ * @is_redirect_off: nobody's are
  * @policy: who may send what, what goes first; never NULL once loaded
+ * @proxy: services reached and offered through the proxy; never NULL once loaded
  */
 struct config {
 	char *mesh, *name, *state_dir, *socket_path, *services_dir, *ifname, *user;
+	char *runtime_users[CONFIG_RUNTIME_USERS_MAX], *runtime_bundles;
+	size_t n_runtime_users;
 	char *include[CONFIG_INTERFACES_MAX], *exclude[CONFIG_INTERFACES_MAX];
 	size_t n_include, n_exclude;
 	struct endpoint seeds[CONFIG_SEEDS_MAX];
@@ -66,8 +83,15 @@ struct config {
 	uint32_t ipv4_pool;
 	uint8_t ipv4_pool_prefix_len;
 	bool keep_interface;
+	uint32_t peers_flags;
+	struct hub_id centres[CONFIG_CENTRES_MAX];
+	size_t n_centres;
 	int log_level;
+	struct endpoint names_listen, names_upstream;
+	char *redirect_cgroup;
+	bool is_redirect_off;
 	struct policy *policy;
+	struct proxy_settings *proxy;
 };
 
 /**

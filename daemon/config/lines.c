@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -24,6 +23,7 @@
 
 struct scan {
 	yaml_parser_t parser;
+	const struct config_form *form;
 	struct config_lines *lines;
 	struct config_errors *errors;
 };
@@ -65,8 +65,10 @@ static bool next_event(struct scan *scan, yaml_event_t *event)
 	if (yaml_parser_parse(&scan->parser, event))
 		return true;
 	config_error(scan->errors, (unsigned int)scan->parser.problem_mark.line + 1,
-		     "this is not YAML: %s; write key: value lines as in man meshd.yaml",
-		     scan->parser.problem ? scan->parser.problem : "unreadable");
+		     "this is not YAML: %s; write key: value lines, indented by blanks, as "
+		     "in %s",
+		     scan->parser.problem ? scan->parser.problem : "unreadable",
+		     scan->form->manual);
 	return false;
 }
 
@@ -113,12 +115,17 @@ static bool note_line(struct scan *scan, const char *path, unsigned int line)
 	return true;
 }
 
-static bool is_noted(const struct config_lines *lines, const char *path)
+static unsigned int find_line(const struct config_lines *lines, const char *path)
 {
 	for (size_t i = 0; i < lines->n; i++)
 		if (strcmp(lines->at[i].path, path) == 0)
-			return true;
-	return false;
+			return lines->at[i].line;
+	return 0;
+}
+
+bool config_lines_has(const struct config_lines *lines, const char *path)
+{
+	return find_line(lines, path);
 }
 
 static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields, const char *key)
@@ -159,7 +166,7 @@ static bool walk_field(struct scan *scan, const yaml_event_t *key,
 		config_error(scan->errors, event_line(key), "unknown key '%.64s'; write one of: %s",
 			     name, known_keys(mapping->mapping.fields, known, sizeof(known)));
 		goes_on = skip_value(scan, &value);
-	} else if (is_noted(scan->lines, child)) {
+	} else if (config_lines_has(scan->lines, child)) {
 		config_error(scan->errors, event_line(key), "'%s' is given twice; write it once",
 			     child);
 		goes_on = skip_value(scan, &value);
@@ -239,8 +246,7 @@ static void check_scalar(struct scan *scan, const yaml_event_t *event,
 	unsigned int line = event_line(event);
 
 	if (len == 0)
-		config_error(scan->errors, line,
-			     "'%s' is empty; write a value, or remove the key for the default",
+		config_error(scan->errors, line, "'%s' is empty; write a value, or leave it out",
 			     path);
 	else if (strlen(text) != len)
 		config_error(scan->errors, line, "'%s' holds a NUL; write plain text", path);
@@ -274,8 +280,9 @@ static bool walk_value(struct scan *scan, yaml_event_t *first, const cyaml_schem
 	if (schema->type == CYAML_SEQUENCE && first->type == YAML_SEQUENCE_START_EVENT)
 		return walk_sequence(scan, schema, path);
 	if (schema->type == CYAML_MAPPING)
-		config_error(scan->errors, event_line(first),
-			     "%s must hold keys; write them indented, one key: value a line", name);
+		config_error(scan->errors, event_line(first), "%s must hold keys; write %s", name,
+			     path[0] ? "them indented, one key: value a line, or leave it out"
+				     : "one key: value a line, a blank behind the colon");
 	else if (schema->type == CYAML_SEQUENCE)
 		config_error(scan->errors, event_line(first), "%s must be a list; write [a, b]",
 			     name);
@@ -288,7 +295,7 @@ static bool walk_value(struct scan *scan, yaml_event_t *first, const cyaml_schem
 }
 
 /* Stream: one document with one value.  Returns false when there is no more to read. */
-static void walk_stream(struct scan *scan, const cyaml_schema_value_t *schema)
+static void walk_stream(struct scan *scan)
 {
 	bool goes_on = true, seen_document = false;
 	yaml_event_t event;
@@ -309,31 +316,43 @@ static void walk_stream(struct scan *scan, const cyaml_schema_value_t *schema)
 		case YAML_DOCUMENT_END_EVENT:
 			break;
 		default:
-			goes_on = walk_value(scan, &event, schema, "");
+			goes_on = walk_value(scan, &event, scan->form->schema, "");
 		}
 		yaml_event_delete(&event);
 	}
 	if (!seen_document && scan->errors->n == 0)
-		config_error(scan->errors, 1, "nothing is configured; write at least mesh: NAME");
+		config_error(scan->errors, 1, "nothing is configured; write at least %s",
+			     scan->form->least);
 }
 
-int config_lines_scan(const uint8_t *bytes, size_t len, const cyaml_schema_value_t *schema,
+int config_lines_scan(const uint8_t *bytes, size_t len, const struct config_form *form,
 		      struct config_lines *ret, struct config_errors *errors)
 {
-	struct scan scan = {.lines = ret, .errors = errors};
+	struct scan scan = {.form = form, .lines = ret, .errors = errors};
 
 	if (!yaml_parser_initialize(&scan.parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&scan.parser, bytes, len);
-	walk_stream(&scan, schema);
+	walk_stream(&scan);
 	yaml_parser_delete(&scan.parser);
 	return errors->n ? -EINVAL : 0;
 }
 
+/* "a.b[2]" -> "a.b" -> "a" -> "". */
+static void cut_last(char *path)
+{
+	char *dot = strrchr(path, '.'), *bracket = strrchr(path, '[');
+
+	*(dot > bracket ? dot : bracket ?: path) = '\0';
+}
+
 unsigned int config_lines_of(const struct config_lines *lines, const char *path)
 {
-	for (size_t i = 0; i < lines->n; i++)
-		if (strcmp(lines->at[i].path, path) == 0)
-			return lines->at[i].line;
-	return 1;
+	char at[2 * CONFIG_PATH_MAX];
+	unsigned int line;
+
+	snprintf(at, sizeof(at), "%s", path);
+	for (line = 0; at[0] && !line; cut_last(at))
+		line = find_line(lines, at);
+	return line ?: 1;
 }

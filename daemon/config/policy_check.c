@@ -10,11 +10,11 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <linux/if_ether.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/entry.h"
 #include "daemon/config/policy_file.h"
 #include "daemon/lib/memory.h"
 #include "daemon/policy/policy.h"
@@ -31,64 +31,13 @@
 
 /**
  * struct check - one entry of the file being looked at
- * @lines: of the file
- * @errors: grows
+ * @entry: which, and what is wrong with it
  * @policy: grows
- * @at: path of the entry, "policy.acl[3]"
  */
 struct check {
-	const struct config_lines *lines;
-	struct config_errors *errors;
+	struct config_entry entry;
 	struct policy *policy;
-	char at[CONFIG_PATH_MAX];
 };
-
-/* About key @key of the entry, or about the entry as a whole if that is NULL or not there. */
-__attribute__((format(printf, 3, 4))) static void complain(struct check *check, const char *key,
-							   const char *fmt, ...)
-{
-	char path[2 * CONFIG_PATH_MAX], text[512];
-	unsigned int line = config_lines_of(check->lines, check->at);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	snprintf(path, sizeof(path), "%s.%s", check->at, key ? key : "");
-	if (key && config_lines_of(check->lines, path) > line)
-		line = config_lines_of(check->lines, path);
-	config_error(check->errors, line, "%s%s%s %s", check->at, key ? "." : "", key ? key : "",
-		     text);
-}
-
-static void enter(struct check *check, const char *list, uint32_t i)
-{
-	snprintf(check->at, sizeof(check->at), "%s[%u]", list, i);
-}
-
-/* Return: it is there and good. */
-static bool take_number(struct check *check, const char *key, const int64_t *given, int64_t min,
-			int64_t max, uint64_t *ret)
-{
-	if (!given)
-		return false;
-	if (*given < min || *given > max) {
-		complain(check, key, "is %" PRId64 "; write a number from %" PRId64 " to %" PRId64,
-			 *given, min, max);
-		return false;
-	}
-	*ret = (uint64_t)*given;
-	return true;
-}
-
-static void take_u32(struct check *check, const char *key, const int64_t *given, int64_t min,
-		     int64_t max, uint32_t *ret)
-{
-	uint64_t value;
-
-	if (take_number(check, key, given, min, max, &value))
-		*ret = (uint32_t)value;
-}
 
 /* ---- addresses, names, numbers ------------------------------------------- */
 
@@ -168,10 +117,11 @@ static void take_prefix(struct check *check, const char *key, const char *text,
 	if (parse_prefix(text, &prefix))
 		*ret = prefix;
 	else
-		complain(check, key,
-			 "'%.64s' is no prefix; write 10.1.0.0/16 or fd00:1::/32, with no bits "
-			 "behind it",
-			 text);
+		config_entry_error(
+			&check->entry, key,
+			"'%.64s' is no prefix; write 10.1.0.0/16 or fd00:1::/32, with no bits "
+			"behind it",
+			text);
 }
 
 static void take_ports(struct check *check, const char *key, const char *text, uint32_t field,
@@ -186,8 +136,9 @@ static void take_ports(struct check *check, const char *key, const char *text, u
 	snprintf(head, sizeof(head), "%.*s", dash ? (int)(dash - text) : 7, text);
 	if (!parse_decimal(head, UINT16_MAX, &first) ||
 	    !parse_decimal(dash ? dash + 1 : text, UINT16_MAX, &last) || first > last) {
-		complain(check, key, "'%.32s' is no range of ports; write \"22\" or \"8000-8099\"",
-			 text);
+		config_entry_error(&check->entry, key,
+				   "'%.32s' is no range of ports; write \"22\" or \"8000-8099\"",
+				   text);
 		return;
 	}
 	match->fields |= field;
@@ -258,9 +209,10 @@ static bool take_zone(struct check *check, const char *key, const char *name, ui
 	if (!name)
 		return false;
 	if (!zone && strcmp(name, "none") != 0) {
-		complain(check, key,
-			 "'%.64s' is not a zone of policy.zones; write the name of one, or none",
-			 name);
+		config_entry_error(
+			&check->entry, key,
+			"'%.64s' is not a zone of policy.zones; write the name of one, or none",
+			name);
 		return false;
 	}
 	*ret = zone ? zone->number : POLICY_ZONE_NONE;
@@ -282,14 +234,15 @@ static void add_member(struct check *check, const char *key, const char *text,
 	for (size_t i = 0; i < policy->n_members; i++) {
 		if (!is_same_member(&policy->members[i], member))
 			continue;
-		complain(check, key, "has %.64s, which is in zone %s already; write it once", text,
-			 policy_zone_name(policy, policy->members[i].zone));
+		config_entry_error(&check->entry, key,
+				   "has %.64s, which is in zone %s already; write it once", text,
+				   policy_zone_name(policy, policy->members[i].zone));
 		return;
 	}
 	if (policy->n_members == POLICY_MEMBERS_MAX) {
-		complain(check, key,
-			 "is too much: all zones have more than %d members; write fewer",
-			 POLICY_MEMBERS_MAX);
+		config_entry_error(&check->entry, key,
+				   "is too much: all zones have more than %d members; write fewer",
+				   POLICY_MEMBERS_MAX);
 		return;
 	}
 	policy->members[policy->n_members++] = *member;
@@ -299,10 +252,11 @@ static void check_hub_member(struct check *check, const char *text, struct polic
 {
 	member.kind = strcmp(text, "self") == 0 ? POLICY_MEMBER_SELF : POLICY_MEMBER_HUB;
 	if (member.kind == POLICY_MEMBER_HUB && !parse_hub(text, member.mac))
-		complain(check, "hubs",
-			 "has '%.64s', which is no hub id; write self, or an id as meshctl hubs "
-			 "-o json shows it, in quotes",
-			 text);
+		config_entry_error(
+			&check->entry, "hubs",
+			"has '%.64s', which is no hub id; write self, or an id as meshctl hubs "
+			"-o json shows it, in quotes",
+			text);
 	else
 		add_member(check, "hubs", text, &member);
 }
@@ -311,8 +265,9 @@ static void check_mac_member(struct check *check, const char *text, struct polic
 {
 	member.kind = POLICY_MEMBER_MAC;
 	if (!parse_mac(text, member.mac) || member.mac[0] & 1)
-		complain(check, "macs",
-			 "has '%.64s', which is no unicast MAC; write \"52:54:00:12:34:56\"", text);
+		config_entry_error(
+			&check->entry, "macs",
+			"has '%.64s', which is no unicast MAC; write \"52:54:00:12:34:56\"", text);
 	else
 		add_member(check, "macs", text, &member);
 }
@@ -322,9 +277,10 @@ static void check_interface_member(struct check *check, const char *text,
 {
 	member.kind = POLICY_MEMBER_INTERFACE;
 	if (!text[0] || strlen(text) >= sizeof(member.interface) || strchr(text, '/'))
-		complain(check, "interfaces",
-			 "has '%.64s', which cannot name an interface; write one such as eth1",
-			 text);
+		config_entry_error(
+			&check->entry, "interfaces",
+			"has '%.64s', which cannot name an interface; write one such as eth1",
+			text);
 	else
 		add_member(check, "interfaces", strcpy(member.interface, text), &member);
 }
@@ -334,7 +290,7 @@ static void check_vlan_member(struct check *check, const int64_t *vlan, struct p
 	char text[24];
 	uint64_t id;
 
-	if (!take_number(check, "vlans", vlan, 1, VLAN_MAX, &id))
+	if (!config_entry_number(&check->entry, "vlans", vlan, 1, VLAN_MAX, &id))
 		return;
 	member.kind = POLICY_MEMBER_VLAN;
 	member.vlan = (uint16_t)id;
@@ -364,14 +320,15 @@ static void check_zone_name(struct check *check, const struct file_zone *file)
 	const char *twin;
 
 	if (!file->name) {
-		complain(check, NULL, "has no name; write {name: shop, ...}");
+		config_entry_error(&check->entry, NULL, "has no name; write {name: shop, ...}");
 		return;
 	}
 	if (!zone_name_is_valid(file->name, strlen(file->name))) {
-		complain(check, "name",
-			 "'%.64s' is not a zone name; write 1 to %d of a-z, 0-9 and '-', a letter "
-			 "first; any, none and self are taken",
-			 file->name, ZONE_NAME_MAX);
+		config_entry_error(
+			&check->entry, "name",
+			"'%.64s' is not a zone name; write 1 to %d of a-z, 0-9 and '-', a letter "
+			"first; any, none and self are taken",
+			file->name, ZONE_NAME_MAX);
 		return;
 	}
 	strcpy(zone->name, file->name);
@@ -379,11 +336,13 @@ static void check_zone_name(struct check *check, const struct file_zone *file)
 	zone->is_isolated = file->isolated && *file->isolated;
 	twin = policy_zone_name(policy, zone->number);
 	if (twin && strcmp(twin, zone->name) == 0)
-		complain(check, "name", "'%s' is given twice; write one entry with all members",
-			 zone->name);
+		config_entry_error(&check->entry, "name",
+				   "'%s' is given twice; write one entry with all members",
+				   zone->name);
 	else if (twin)
-		complain(check, "name", "'%s' has the same number as '%s'; rename one", zone->name,
-			 twin);
+		config_entry_error(&check->entry, "name",
+				   "'%s' has the same number as '%s'; rename one", zone->name,
+				   twin);
 	else
 		policy->n_zones++;
 }
@@ -391,22 +350,23 @@ static void check_zone_name(struct check *check, const struct file_zone *file)
 static void check_zones(struct check *check, const struct file_policy *file)
 {
 	for (uint32_t i = 0; i < file->zones_count; i++) {
-		enter(check, "policy.zones", i);
+		config_entry_is(&check->entry, "policy.zones[%u]", i);
 		check_zone_name(check, &file->zones[i]);
 	}
-	if (check->errors->n)
+	if (check->entry.errors->n)
 		return; /* what follows would only complain about the same */
 	for (uint32_t i = 0; i < file->zones_count; i++) {
-		enter(check, "policy.zones", i);
+		config_entry_is(&check->entry, "policy.zones[%u]", i);
 		check_members(check, &file->zones[i], check->policy->zones[i].number);
 	}
 	for (uint32_t i = 0; i < file->allow_count; i++) {
 		const struct file_pair *pair = &file->allow[i];
 		struct policy_pair *to = &check->policy->pairs[check->policy->n_pairs];
 
-		enter(check, "policy.allow", i);
+		config_entry_is(&check->entry, "policy.allow[%u]", i);
 		if (!pair->from || !pair->to)
-			complain(check, NULL, "needs two zones; write {from: shop, to: office}");
+			config_entry_error(&check->entry, NULL,
+					   "needs two zones; write {from: shop, to: office}");
 		else if (take_zone(check, "from", pair->from, &to->src) &&
 			 take_zone(check, "to", pair->to, &to->dst))
 			check->policy->n_pairs++;
@@ -428,13 +388,13 @@ static void check_contradictions(struct check *check, const struct policy_match 
 	bool is_ip = match->ethertype == ETH_P_IP || match->ethertype == ETH_P_IPV6;
 
 	if (match->src.family && match->dst.family && match->src.family != match->dst.family)
-		complain(
-			check, "destination",
+		config_entry_error(
+			&check->entry, "destination",
 			"and source are IPv4 and IPv6: no frame is both; write one entry for each");
 	if (match->fields & POLICY_ETHERTYPE && is_about_ip(match) &&
 	    (!is_ip || (family && (family == 4) != (match->ethertype == ETH_P_IP))))
-		complain(check, "ethertype",
-			 "is not that of the protocol, prefix or ports; leave it out");
+		config_entry_error(&check->entry, "ethertype",
+				   "is not that of the protocol, prefix or ports; leave it out");
 }
 
 static void take_protocols(struct check *check, const struct file_match *file,
@@ -443,17 +403,19 @@ static void take_protocols(struct check *check, const struct file_match *file,
 	if (file->ethertype && parse_ethertype(file->ethertype, &ret->ethertype))
 		ret->fields |= POLICY_ETHERTYPE;
 	else if (file->ethertype)
-		complain(check, "ethertype",
-			 "'%.32s' is unknown; write ipv4, ipv6, arp, lldp, eapol, ptp, profinet, "
-			 "ethercat, goose, or a number such as 0x88b5",
-			 file->ethertype);
+		config_entry_error(
+			&check->entry, "ethertype",
+			"'%.32s' is unknown; write ipv4, ipv6, arp, lldp, eapol, ptp, profinet, "
+			"ethercat, goose, or a number such as 0x88b5",
+			file->ethertype);
 	if (file->protocol && parse_protocol(file->protocol, &ret->protocol))
 		ret->fields |= POLICY_PROTOCOL;
 	else if (file->protocol)
-		complain(check, "protocol",
-			 "'%.32s' is unknown; write tcp, udp, icmp, icmpv6, igmp, gre, esp, sctp, "
-			 "dccp, udplite, or a number",
-			 file->protocol);
+		config_entry_error(
+			&check->entry, "protocol",
+			"'%.32s' is unknown; write tcp, udp, icmp, icmpv6, igmp, gre, esp, sctp, "
+			"dccp, udplite, or a number",
+			file->protocol);
 }
 
 /* What both kinds of matches may name. */
@@ -463,7 +425,7 @@ static void take_packet(struct check *check, const struct file_match *file,
 	uint64_t vlan;
 
 	take_protocols(check, file, ret);
-	if (take_number(check, "vlan", file->vlan, 0, VLAN_MAX, &vlan)) {
+	if (config_entry_number(&check->entry, "vlan", file->vlan, 0, VLAN_MAX, &vlan)) {
 		ret->fields |= POLICY_VLAN;
 		ret->vlan = (uint16_t)vlan;
 	}
@@ -480,9 +442,9 @@ static void check_acl_entry(struct check *check, const struct file_match *file)
 	struct policy_entry *entry = &check->policy->entries[check->policy->n_entries++];
 
 	if (!file->action || (strcmp(file->action, "accept") && strcmp(file->action, "deny")))
-		complain(check, "action", "is %s%.32s%s; write accept or deny",
-			 file->action ? "'" : "", file->action ?: "missing",
-			 file->action ? "'" : "");
+		config_entry_error(&check->entry, "action", "is %s%.32s%s; write accept or deny",
+				   file->action ? "'" : "", file->action ?: "missing",
+				   file->action ? "'" : "");
 	else
 		entry->denies = strcmp(file->action, "deny") == 0;
 	if (take_zone(check, "from", file->from, &entry->match.src_zone))
@@ -490,7 +452,8 @@ static void check_acl_entry(struct check *check, const struct file_match *file)
 	if (take_zone(check, "to", file->to, &entry->match.dst_zone))
 		entry->match.fields |= POLICY_DST_ZONE;
 	take_packet(check, file, &entry->match);
-	take_u32(check, "log_every", file->log_every, 1, UINT32_MAX, &entry->log_every);
+	config_entry_u32(&check->entry, "log_every", file->log_every, 1, UINT32_MAX,
+			 &entry->log_every);
 }
 
 static void check_allowed_protocol(struct check *check, uint32_t i, const char *text)
@@ -502,11 +465,12 @@ static void check_allowed_protocol(struct check *check, uint32_t i, const char *
 	} else if (parse_protocol(text, &match->protocol)) {
 		match->fields = POLICY_PROTOCOL;
 	} else {
-		enter(check, "policy.protocols", i);
-		complain(check, NULL,
-			 "'%.32s' is unknown; write an Ethernet type such as ipv6 or 0x88b5, or an "
-			 "IP protocol such as tcp or 47",
-			 text);
+		config_entry_is(&check->entry, "policy.protocols[%u]", i);
+		config_entry_error(
+			&check->entry, NULL,
+			"'%.32s' is unknown; write an Ethernet type such as ipv6 or 0x88b5, or an "
+			"IP protocol such as tcp or 47",
+			text);
 	}
 }
 
@@ -515,11 +479,12 @@ static void check_allowed_protocol(struct check *check, uint32_t i, const char *
 /* Keys of a section in a section: "storm.broadcast_per_s" of the entry. */
 static void take_storm(struct check *check, const struct file_storm *file, struct policy_storm *ret)
 {
-	take_u32(check, "storm.broadcast_per_s", file->broadcast_per_s, 1, PPS_MAX,
-		 &ret->broadcast_pps);
-	take_u32(check, "storm.multicast_per_s", file->multicast_per_s, 1, PPS_MAX,
-		 &ret->multicast_pps);
-	take_u32(check, "storm.unknown_per_s", file->unknown_per_s, 1, PPS_MAX, &ret->unknown_pps);
+	config_entry_u32(&check->entry, "storm.broadcast_per_s", file->broadcast_per_s, 1, PPS_MAX,
+			 &ret->broadcast_pps);
+	config_entry_u32(&check->entry, "storm.multicast_per_s", file->multicast_per_s, 1, PPS_MAX,
+			 &ret->multicast_pps);
+	config_entry_u32(&check->entry, "storm.unknown_per_s", file->unknown_per_s, 1, PPS_MAX,
+			 &ret->unknown_pps);
 }
 
 static void check_rate(struct check *check, const struct file_rate *file)
@@ -530,16 +495,21 @@ static void check_rate(struct check *check, const struct file_rate *file)
 
 	rate->is_any = file->hub && strcmp(file->hub, "any") == 0;
 	if (!file->hub || (!rate->is_any && !parse_hub(file->hub, rate->hub.b))) {
-		complain(check, "hub", "is %s%.32s%s; write a hub id in quotes, or any",
-			 file->hub ? "'" : "", file->hub ?: "missing", file->hub ? "'" : "");
+		config_entry_error(&check->entry, "hub",
+				   "is %s%.32s%s; write a hub id in quotes, or any",
+				   file->hub ? "'" : "", file->hub ?: "missing",
+				   file->hub ? "'" : "");
 		return;
 	}
 	for (size_t i = 0; i < policy->n_rates; i++)
 		if (policy->rates[i].is_any == rate->is_any &&
 		    hub_id_equal(&policy->rates[i].hub, &rate->hub))
-			complain(check, "hub", "%s has an entry already; write one", file->hub);
-	take_u32(check, "frames_per_s", file->frames_per_s, 1, PPS_MAX, &rate->frames_pps);
-	if (take_number(check, "kbit_per_s", file->kbit_per_s, 1, RATE_KBIT_MAX, &kbit))
+			config_entry_error(&check->entry, "hub",
+					   "%s has an entry already; write one", file->hub);
+	config_entry_u32(&check->entry, "frames_per_s", file->frames_per_s, 1, PPS_MAX,
+			 &rate->frames_pps);
+	if (config_entry_number(&check->entry, "kbit_per_s", file->kbit_per_s, 1, RATE_KBIT_MAX,
+				&kbit))
 		rate->bytes_ps = kbit * KBIT_BYTES;
 	take_storm(check, &file->storm, &rate->storm);
 	policy->n_rates++;
@@ -554,19 +524,20 @@ static void check_policy_section(struct check *check, const struct file_policy *
 
 	check_zones(check, file);
 	for (uint32_t i = 0; i < file->acl_count; i++) {
-		enter(check, "policy.acl", i);
+		config_entry_is(&check->entry, "policy.acl[%u]", i);
 		check_acl_entry(check, &file->acl[i]);
 	}
 	for (uint32_t i = 0; i < file->protocols_count; i++)
 		check_allowed_protocol(check, i, file->protocols[i]);
 	for (uint32_t i = 0; i < file->rates_count; i++) {
-		enter(check, "policy.rates", i);
+		config_entry_is(&check->entry, "policy.rates[%u]", i);
 		check_rate(check, &file->rates[i]);
 	}
-	snprintf(check->at, sizeof(check->at), "policy");
-	take_u32(check, "max_hops", file->max_hops, 1, HOPS_MAX, &hops);
+	config_entry_is(&check->entry, "policy");
+	config_entry_u32(&check->entry, "max_hops", file->max_hops, 1, HOPS_MAX, &hops);
 	policy->hops_max = (uint8_t)hops;
-	take_u32(check, "macs_max", file->macs_max, 1, HUBMESH_FDB_MAX, &policy->macs_max);
+	config_entry_u32(&check->entry, "macs_max", file->macs_max, 1, HUBMESH_FDB_MAX,
+			 &policy->macs_max);
 	take_storm(check, &file->storm, &policy->storm);
 	if (!file->addresses || strcmp(file->addresses, "mesh") == 0)
 		policy->addresses = POLICY_ADDRESSES_MESH;
@@ -575,12 +546,12 @@ static void check_policy_section(struct check *check, const struct file_policy *
 	else if (strcmp(file->addresses, "any") == 0)
 		policy->addresses = POLICY_ADDRESSES_ANY;
 	else
-		complain(check, "addresses", "'%.32s' is unknown; write mesh, own or any",
-			 file->addresses);
+		config_entry_error(&check->entry, "addresses",
+				   "'%.32s' is unknown; write mesh, own or any", file->addresses);
 	if (policy->addresses == POLICY_ADDRESSES_OWN && policy->macs_max)
-		complain(check, "macs_max",
-			 "contradicts addresses: own, which allows no MAC but the "
-			 "hub's; leave it out");
+		config_entry_error(&check->entry, "macs_max",
+				   "contradicts addresses: own, which allows no MAC but the "
+				   "hub's; leave it out");
 }
 
 static void check_class(struct check *check, const struct file_class *file)
@@ -589,21 +560,28 @@ static void check_class(struct check *check, const struct file_class *file)
 	uint64_t number;
 
 	if (!file->class) {
-		complain(check, NULL, "has no class; write {class: 5, weight: 16}");
+		config_entry_error(&check->entry, NULL,
+				   "has no class; write {class: 5, weight: 16}");
 		return;
 	}
-	if (!take_number(check, "class", file->class, 0, POLICY_CLASSES - 1, &number))
+	if (!config_entry_number(&check->entry, "class", file->class, 0, POLICY_CLASSES - 1,
+				 &number))
 		return;
 	class = &check->policy->queues.class[number];
 	if (class->weight || class->limit_frames || class->limit_bytes || class->target_us ||
 	    class->interval_us)
-		complain(check, "class", "%" PRIu64 " is given twice; write it once", number);
+		config_entry_error(&check->entry, "class",
+				   "%" PRIu64 " is given twice; write it once", number);
 	/* Bounds of kernel/limits.h. */
-	take_u32(check, "weight", file->weight, 1, 100, &class->weight);
-	take_u32(check, "limit_frames", file->limit_frames, 1, 16384, &class->limit_frames);
-	take_u32(check, "limit_bytes", file->limit_bytes, 1, 64 << 20, &class->limit_bytes);
-	take_u32(check, "target_us", file->target_us, 100, 1000000, &class->target_us);
-	take_u32(check, "interval_us", file->interval_us, 1000, 10000000, &class->interval_us);
+	config_entry_u32(&check->entry, "weight", file->weight, 1, 100, &class->weight);
+	config_entry_u32(&check->entry, "limit_frames", file->limit_frames, 1, 16384,
+			 &class->limit_frames);
+	config_entry_u32(&check->entry, "limit_bytes", file->limit_bytes, 1, 64 << 20,
+			 &class->limit_bytes);
+	config_entry_u32(&check->entry, "target_us", file->target_us, 100, 1000000,
+			 &class->target_us);
+	config_entry_u32(&check->entry, "interval_us", file->interval_us, 1000, 10000000,
+			 &class->interval_us);
 }
 
 static void check_queue(struct check *check, const struct file_queue *file)
@@ -613,20 +591,21 @@ static void check_queue(struct check *check, const struct file_queue *file)
 	uint64_t kbit;
 
 	if (!file->interface || !file->kbit_per_s) {
-		complain(check, NULL,
-			 "needs an interface and a rate; write {interface: eth0, kbit_per_s: "
-			 "20000}");
+		config_entry_error(
+			&check->entry, NULL,
+			"needs an interface and a rate; write {interface: eth0, kbit_per_s: "
+			"20000}");
 		return;
 	}
 	if (!file->interface[0] || strlen(file->interface) >= sizeof(queue->interface)) {
-		complain(
-			check, "interface",
+		config_entry_error(
+			&check->entry, "interface",
 			"'%.64s' cannot match an interface; write a name or a pattern such as eth*",
 			file->interface);
 		return;
 	}
-	if (!take_number(check, "kbit_per_s", file->kbit_per_s, LINK_KBIT_MIN, LINK_KBIT_MAX,
-			 &kbit))
+	if (!config_entry_number(&check->entry, "kbit_per_s", file->kbit_per_s, LINK_KBIT_MIN,
+				 LINK_KBIT_MAX, &kbit))
 		return;
 	strcpy(queue->interface, file->interface);
 	queue->bytes_ps = kbit * KBIT_BYTES;
@@ -639,7 +618,7 @@ static uint32_t take_field(struct check *check, const char *key, const int64_t *
 {
 	uint64_t value = 0;
 
-	if (take_number(check, key, given, 0, max, &value))
+	if (config_entry_number(&check->entry, key, given, 0, max, &value))
 		match->fields |= field;
 	return (uint32_t)value;
 }
@@ -651,8 +630,8 @@ static void check_rule(struct check *check, const struct file_match *file)
 	uint64_t class = 0;
 
 	if (!file->class)
-		complain(check, NULL, "has no class; write {class: 5, dscp: 46}");
-	take_number(check, "class", file->class, 0, POLICY_CLASSES - 1, &class);
+		config_entry_error(&check->entry, NULL, "has no class; write {class: 5, dscp: 46}");
+	config_entry_number(&check->entry, "class", file->class, 0, POLICY_CLASSES - 1, &class);
 	rule->class = (uint8_t) class;
 	take_packet(check, file, match);
 	match->vlan_pcp = (uint8_t)take_field(check, "vlan_priority", file->vlan_priority, 7,
@@ -662,30 +641,32 @@ static void check_rule(struct check *check, const struct file_match *file)
 	match->priority =
 		take_field(check, "priority", file->priority, UINT32_MAX, POLICY_PRIORITY, match);
 	match->mark_mask = UINT32_MAX;
-	take_u32(check, "mark_mask", file->mark_mask, 0, UINT32_MAX, &match->mark_mask);
+	config_entry_u32(&check->entry, "mark_mask", file->mark_mask, 0, UINT32_MAX,
+			 &match->mark_mask);
 	if (file->mark_mask && !file->mark)
-		complain(check, "mark_mask", "needs a mark; write both or none");
+		config_entry_error(&check->entry, "mark_mask", "needs a mark; write both or none");
 	if (match->mark & ~match->mark_mask)
-		complain(check, "mark", "has bits that mark_mask leaves out; clear them");
+		config_entry_error(&check->entry, "mark",
+				   "has bits that mark_mask leaves out; clear them");
 }
 
 static void check_qos_section(struct check *check, const struct file_qos *file)
 {
 	uint32_t share = POLICY_STRICT_SHARE_DEFAULT;
 
-	snprintf(check->at, sizeof(check->at), "qos");
-	take_u32(check, "strict_percent", file->strict_percent, 0, 100, &share);
+	config_entry_is(&check->entry, "qos");
+	config_entry_u32(&check->entry, "strict_percent", file->strict_percent, 0, 100, &share);
 	check->policy->queues.strict_share = (uint8_t)share;
 	for (uint32_t i = 0; i < file->classes_count; i++) {
-		enter(check, "qos.classes", i);
+		config_entry_is(&check->entry, "qos.classes[%u]", i);
 		check_class(check, &file->classes[i]);
 	}
 	for (uint32_t i = 0; i < file->links_count; i++) {
-		enter(check, "qos.links", i);
+		config_entry_is(&check->entry, "qos.links[%u]", i);
 		check_queue(check, &file->links[i]);
 	}
 	for (uint32_t i = 0; i < file->rules_count; i++) {
-		enter(check, "qos.rules", i);
+		config_entry_is(&check->entry, "qos.rules[%u]", i);
 		check_rule(check, &file->rules[i]);
 	}
 }
@@ -694,7 +675,7 @@ void config_check_policy(const struct file_policy *policy, const struct file_qos
 			 const struct config_lines *lines, struct policy *ret,
 			 struct config_errors *errors)
 {
-	struct check check = {.lines = lines, .errors = errors, .policy = ret};
+	struct check check = {.entry = {.lines = lines, .errors = errors}, .policy = ret};
 
 	check_policy_section(&check, policy);
 	check_qos_section(&check, qos);

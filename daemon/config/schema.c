@@ -12,6 +12,7 @@
 
 typedef struct config_file config_file;
 typedef __typeof__(((config_file *)0)->services) config_services;
+typedef __typeof__(((config_file *)0)->runtime) config_runtime;
 typedef __typeof__(((config_file *)0)->interface) config_interface;
 typedef __typeof__(((config_file *)0)->underlay) config_underlay;
 typedef __typeof__(((config_file *)0)->ports) config_ports;
@@ -21,6 +22,8 @@ typedef __typeof__(((config_file *)0)->crypto) config_crypto;
 typedef __typeof__(((config_file *)0)->session) config_session;
 typedef __typeof__(((config_file *)0)->ipv4) config_ipv4;
 typedef __typeof__(((config_file *)0)->log) config_log;
+typedef __typeof__(((config_file *)0)->names) config_names;
+typedef __typeof__(((config_file *)0)->redirect) config_redirect;
 
 #define OPTIONAL CYAML_FLAG_OPTIONAL
 #define TEXT(type, key) CYAML_FIELD_STRING_PTR(#key, OPTIONAL, type, key, 0, CONFIG_TEXT_MAX)
@@ -38,10 +41,18 @@ static const cyaml_schema_field_t services_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t runtime_fields[] = {
+	LIST(config_runtime, users, CONFIG_RUNTIME_USERS_MAX),
+	TEXT(config_runtime, bundles),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t interface_fields[] = {
 	TEXT(config_interface, name),
 	NUMBER(config_interface, mtu),
 	CYAML_FIELD_BOOL_PTR("keep", OPTIONAL, config_interface, keep),
+	TEXT(config_interface, topology),
+	LIST(config_interface, centres, CONFIG_CENTRES_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -91,6 +102,17 @@ static const cyaml_schema_field_t log_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t names_fields[] = {
+	TEXT(config_names, listen),
+	TEXT(config_names, upstream),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t redirect_fields[] = {
+	TEXT(config_redirect, cgroup),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t file_fields[] = {
 	TEXT(config_file, mesh),
 	TEXT(config_file, name),
@@ -98,6 +120,7 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT(config_file, socket),
 	TEXT(config_file, user),
 	SECTION(services),
+	SECTION(runtime),
 	SECTION(interface),
 	SECTION(underlay),
 	SECTION(ports),
@@ -108,6 +131,9 @@ static const cyaml_schema_field_t file_fields[] = {
 	SECTION(session),
 	SECTION(ipv4),
 	SECTION(log),
+	SECTION(names),
+	SECTION(redirect),
+	CYAML_FIELD_MAPPING("proxy", OPTIONAL, config_file, proxy, config_proxy_fields),
 	CYAML_FIELD_MAPPING("policy", OPTIONAL, config_file, policy, config_policy_fields),
 	CYAML_FIELD_MAPPING("qos", OPTIONAL, config_file, qos, config_qos_fields),
 	CYAML_FIELD_END,

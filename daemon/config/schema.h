@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "daemon/config/policy_file.h"
+#include "daemon/config/proxy_file.h"
 
 #define CONFIG_TEXT_MAX 255 /* bytes of any one string */
 
@@ -18,6 +19,7 @@
  * @socket: path
  * @user: account
  * @services: section
+ * @runtime: section
  * @interface: section
  * @underlay: section
  * @ports: section
@@ -29,8 +31,11 @@
  * @session: section
  * @ipv4: section
  * @log: section
+ * @names: section
+ * @redirect: section
  * @policy: section
  * @qos: section
+ * @proxy: section
  *
  * Numbers are 64 bits wide so that one that does not fit is a bounds error
  * with its line, not a wrap.
@@ -41,9 +46,15 @@ struct config_file {
 		char *directory;
 	} services;
 	struct {
+		char **users, *bundles;
+		uint32_t users_count;
+	} runtime;
+	struct {
 		char *name;
 		int64_t *mtu;
 		bool *keep;
+		char *topology, **centres;
+		uint32_t centres_count;
 	} interface;
 	struct {
 		char *carrier;
@@ -55,6 +66,12 @@ struct config_file {
 	} ports;
 	char **seeds;
 	uint32_t seeds_count;
+	struct {
+		char *listen, *upstream;
+	} names;
+	struct {
+		char *cgroup;
+	} redirect;
 	struct {
 		int64_t *interval_min_ms, *interval_max_ms;
 	} beacon;
@@ -76,6 +93,7 @@ struct config_file {
 	} log;
 	struct file_policy policy;
 	struct file_qos qos;
+	struct file_proxy proxy;
 };
 
 /** config_schema - of the whole file: a mapping into a struct config_file */

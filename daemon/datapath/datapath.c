@@ -141,6 +141,8 @@ static int prepare_device(struct datapath *dp, const struct datapath_settings *s
 	}
 	if (!error)
 		error = datapath_configure(dp, settings);
+	if (!error && !dp->device.is_new) /* what an earlier run sealed with */
+		error = datapath_key_del(dp, KEY_OWNER_SENDER, 0, &dp->id, EFFECT_PHASES_ALL);
 	if (error)
 		return error;
 	device_quiet(&dp->device);
@@ -180,6 +182,7 @@ int datapath_open(uv_loop_t *loop, const struct datapath_settings *settings,
 	int error;
 
 	dp->events = *events;
+	dp->id = settings->id;
 	dp->probe_ms = settings->probe_ms;
 	dp->probe_misses = settings->probe_misses;
 	error = open_device(dp, settings);

@@ -24,6 +24,10 @@ struct datapath_events {
 	void (*need_session)(void *arg, const struct hub_id *hub);
 	void (*key_needed)(void *arg, enum key_owner owner, uint32_t link, const struct hub_id *hub,
 			   uint8_t phase);
+	/* @flags: RECORD_GROUPS_*; @groups: sorted */
+	void (*groups)(void *arg, uint32_t flags, const uint8_t (*groups)[6], size_t n_groups);
+	/* Once: somebody has deleted the interface or removed the module, with all that was set. */
+	void (*gone)(void *arg);
 	void *arg;
 };
 
@@ -44,6 +48,24 @@ struct datapath_settings {
 	uint16_t data_port, control_port;
 	uint32_t mtu, probe_ms, probe_misses, cipher;
 };
+
+struct datapath_wait;
+
+/**
+ * datapath_wait_new() - Wait for the module to be loaded.
+ * @loop: delivers
+ * @came: called once, when it is there
+ * @arg: handed to @came
+ * @ret: filled on success
+ *
+ * One that came before this call is not told of: look afterwards.
+ *
+ * Return: 0 or -errno.
+ */
+int datapath_wait_new(uv_loop_t *loop, void (*came)(void *arg), void *arg,
+		      struct datapath_wait **ret);
+/** datapath_wait_free() - NULL is allowed. */
+void datapath_wait_free(struct datapath_wait *wait);
 
 /**
  * datapath_open() - Find the module, make and raise the interface.
@@ -75,7 +97,8 @@ int datapath_hub_set(struct datapath *dp, const struct hub_id *hub, const struct
 		     struct in_addr ipv4); /* kernel hub + permanent neighbours on mesh0 */
 int datapath_hub_del(struct datapath *dp, const struct hub_id *hub, const struct in6_addr *ula,
 		     struct in_addr ipv4);
-/* Key material is wiped from every buffer of the shell after sending. */
+/* Key material is wiped from every buffer of the shell after sending.  Of a sender key one of
+ * @rx and @tx is NULL. */
 int datapath_key_install(struct datapath *dp, enum key_owner owner, uint32_t link,
 			 const struct hub_id *hub, uint8_t phase, uint32_t cipher,
 			 const uint8_t *rx, const uint8_t *tx, size_t len);
@@ -83,9 +106,9 @@ int datapath_key_use(struct datapath *dp, enum key_owner owner, uint32_t link,
 		     const struct hub_id *hub, uint8_t phase);
 int datapath_key_del(struct datapath *dp, enum key_owner owner, uint32_t link,
 		     const struct hub_id *hub, uint8_t phase);
-int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
-		    size_t n_routes); /* splits over messages of one transaction; the kernel wants
-				       * @generation to grow, over restarts too */
+/* EFFECT_ROUTES; splits over messages of one transaction; the kernel wants the generation to
+ * grow, over restarts too */
+int datapath_routes(struct datapath *dp, const struct effect *effect);
 int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct in_addr ipv4,
 		       uint8_t ipv4_prefix_len); /* replaces what was set before */
 /** datapath_policy() - Rule set, storm limits, classification, queues; each replaced as one. */
@@ -93,6 +116,8 @@ int datapath_policy(struct datapath *dp, const struct policy_tables *tables);
 /** datapath_guard() - What the frames of a hub the kernel knows may be; all zero: anything. */
 int datapath_guard(struct datapath *dp, const struct hub_id *hub, const struct policy_guard *guard);
 int datapath_set_mtu(struct datapath *dp, uint32_t mtu);
+/** datapath_set_peers() - Which hubs frames are exchanged with: HUBMESH_PEERS_F_*, a list. */
+int datapath_set_peers(struct datapath *dp, uint32_t flags, const struct hub_id *peers, size_t n);
 /** datapath_set_probes() - Probe timing of every link, present and future. */
 int datapath_set_probes(struct datapath *dp, uint32_t probe_ms, uint32_t probe_misses);
 const char *datapath_last_error(const struct datapath *dp);

@@ -31,7 +31,7 @@ static size_t address_len(int family)
 /* --- the interface --- */
 
 struct found {
-	uint32_t ifindex;
+	uint32_t ifindex, flags;
 	char kind[16];
 };
 
@@ -46,6 +46,7 @@ static void read_found(const struct nlmsghdr *message, void *arg)
 	netlink_parse(message, sizeof(*ifi), tb, IFLA_LINKINFO);
 	netlink_parse_nested(tb[IFLA_LINKINFO], info, IFLA_INFO_KIND);
 	found->ifindex = (uint32_t)ifi->ifi_index;
+	found->flags = ifi->ifi_flags;
 	if (info[IFLA_INFO_KIND])
 		snprintf(found->kind, sizeof(found->kind), "%.*s",
 			 (int)mnl_attr_get_payload_len(info[IFLA_INFO_KIND]),
@@ -182,6 +183,8 @@ void device_quiet(const struct device *device)
 		{"router_solicitations", "0"},
 		{"addr_gen_mode", "1"}, /* none */
 		{"accept_dad", "0"},
+		/* last: hosts that do without IPv6 elsewhere have it in the mesh */
+		{"disable_ipv6", "0"},
 	};
 	char path[128];
 
@@ -216,6 +219,42 @@ int device_address(struct device *device, bool add, int family, const void *addr
 		mnl_attr_put_u32(message, IFA_FLAGS, IFA_F_NODAD | IFA_F_PERMANENT);
 	error = netlink_run(device->rtnl, NULL, NULL);
 	return !add && error == -EADDRNOTAVAIL ? 0 : error;
+}
+
+struct sought {
+	uint32_t ifindex;
+	struct in6_addr addr;
+	bool is_there;
+};
+
+static void look_for(const struct nlmsghdr *message, void *arg)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(message);
+	const struct nlattr *tb[IFA_ADDRESS + 1];
+	struct sought *sought = arg;
+	struct in6_addr addr;
+
+	if (message->nlmsg_type != RTM_NEWADDR ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*ifa) || ifa->ifa_index != sought->ifindex)
+		return;
+	netlink_parse(message, sizeof(*ifa), tb, IFA_ADDRESS);
+	if (netlink_bytes(tb[IFA_ADDRESS], &addr, sizeof(addr)))
+		sought->is_there |= IN6_ARE_ADDR_EQUAL(&addr, &sought->addr);
+}
+
+bool device_is_undressed(struct device *device, const struct in6_addr *addr)
+{
+	struct sought sought = {.ifindex = device->ifindex, .addr = *addr};
+	struct found found = {0};
+	struct nlmsghdr *message;
+	struct ifaddrmsg *ifa;
+
+	if (find(device, &found) || !(found.flags & IFF_UP))
+		return false;
+	message = netlink_begin(device->rtnl, RTM_GETADDR, NLM_F_DUMP);
+	ifa = mnl_nlmsg_put_extra_header(message, sizeof(*ifa));
+	ifa->ifa_family = AF_INET6;
+	return netlink_run(device->rtnl, look_for, &sought) == 0 && !sought.is_there;
 }
 
 struct stale {

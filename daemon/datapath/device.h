@@ -47,6 +47,14 @@ void device_close(struct device *device);
 int device_delete(struct device *device);
 /** device_quiet() - No addresses or chatter of the kernel's own making on it. */
 void device_quiet(const struct device *device);
+/**
+ * device_is_undressed() - Has somebody taken our address away, as setting it down and up does?
+ * @device: opened
+ * @addr: ours
+ * Return: true if it is up and has not that address; false also while that cannot be read.
+ */
+bool device_is_undressed(struct device *device, const struct in6_addr *addr);
+
 /** device_flush_addresses() - Remove addresses of an earlier run. */
 int device_flush_addresses(struct device *device);
 int device_set_up(struct device *device, bool up);

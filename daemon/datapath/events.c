@@ -9,12 +9,20 @@
  * A dump is finished before its first report: a callback may send requests.
  */
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/datapath/internal.h"
 #include "daemon/lib/cleanup.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
+#include "daemon/wire/record.h"
+
+_Static_assert(HUBMESH_GROUPS_F_ALL4 == RECORD_GROUPS_ALL4 &&
+		       HUBMESH_GROUPS_F_ALL6 == RECORD_GROUPS_ALL6,
+	       "records say it as the kernel does");
+_Static_assert(HUBMESH_GROUPS_MAX == RECORD_GROUPS_MAX, "a record has as many as the kernel");
 
 static void report_link(struct datapath *dp, uint32_t link, uint32_t state, uint32_t rtt_us,
 			uint32_t frame_max)
@@ -47,6 +55,7 @@ static bool read_hub(const struct nlattr **tb, struct hub_id *ret)
 static void on_key_needed_event(struct datapath *dp, const struct nlattr **tb)
 {
 	const struct nlattr *link[HUBMESH_A_LINK_MAX + 1], *key[HUBMESH_A_KEY_MAX + 1];
+	enum key_owner owner = KEY_OWNER_SEAL;
 	struct hub_id hub = {0};
 	uint32_t index;
 
@@ -55,7 +64,12 @@ static void on_key_needed_event(struct datapath *dp, const struct nlattr **tb)
 	index = netlink_u32(link[HUBMESH_A_LINK_INDEX], 0);
 	if (!key[HUBMESH_A_KEY_PHASE] || (!index && !read_hub(tb, &hub)))
 		return;
-	dp->events.key_needed(dp->events.arg, index ? KEY_OWNER_LINK : KEY_OWNER_SEAL, index, &hub,
+	if (netlink_u32(key[HUBMESH_A_KEY_SCOPE], HUBMESH_KEY_SCOPE_PAIR) ==
+	    HUBMESH_KEY_SCOPE_SENDER)
+		owner = KEY_OWNER_SENDER;
+	else if (index)
+		owner = KEY_OWNER_LINK;
+	dp->events.key_needed(dp->events.arg, owner, index, &hub,
 			      netlink_u8(key[HUBMESH_A_KEY_PHASE], 0));
 }
 
@@ -82,52 +96,83 @@ static void on_message(struct datapath *dp, const struct nlmsghdr *message)
 	case HUBMESH_EVENT_KEY_NEEDED:
 		on_key_needed_event(dp, tb);
 		break;
+	case HUBMESH_EVENT_GROUPS:
+		datapath_report_groups(dp);
+		break;
 	default: /* KEY_IN_USE and FDB_* decide nothing here */
 		break;
 	}
 }
 
-/* --- reading every link --- */
+/* --- groups --- */
 
-struct reports {
-	struct link_state {
-		uint32_t link, state, rtt_us, frame_max;
-	} * at;
-	size_t n, max;
+struct groups {
+	uint32_t flags;
+	size_t n;
+	uint8_t at[HUBMESH_GROUPS_MAX][ETH_ALEN];
 };
 
-static void note_link(const struct datapath_link_stats *stats, void *arg)
+static void note_groups(const struct nlmsghdr *message, void *arg)
 {
-	struct reports *reports = arg;
+	const struct nlattr *tb[HUBMESH_A_MAX + 1], *nest[HUBMESH_A_GROUPS_MAX + 1], *list;
+	struct groups *groups = arg;
 
-	if (reports->n == reports->max) {
-		reports->max = reports->max ? 2 * reports->max : 64;
-		reports->at = xreallocarray(reports->at, reports->max, sizeof(*reports->at));
+	datapath_content(message, tb);
+	netlink_parse_nested(tb[HUBMESH_A_GROUPS], nest, HUBMESH_A_GROUPS_MAX);
+	groups->flags = netlink_u32(nest[HUBMESH_A_GROUPS_FLAGS], groups->flags);
+	list = nest[HUBMESH_A_GROUPS_LIST];
+	if (!list || mnl_attr_get_payload_len(list) > sizeof(groups->at))
+		return;
+	groups->n = mnl_attr_get_payload_len(list) / ETH_ALEN;
+	memcpy(groups->at, mnl_attr_get_payload(list), groups->n * ETH_ALEN);
+}
+
+void datapath_report_groups(struct datapath *dp)
+{
+	struct groups groups = {.flags = HUBMESH_GROUPS_F_ALL4 | HUBMESH_GROUPS_F_ALL6};
+
+	datapath_begin(dp, HUBMESH_CMD_GROUP_GET, 0);
+	if (datapath_run(dp, note_groups, &groups)) {
+		log_debug(LOG_LOCAL_CLASS, "event=datapath-read-failed error=\"%s\"",
+			  datapath_last_error(dp));
+		return; /* what was told last stays: at first everything */
 	}
-	reports->at[reports->n++] =
-		(struct link_state){stats->link, stats->state, stats->rtt_us, stats->frame_max};
+	dp->events.groups(dp->events.arg, groups.flags, (const uint8_t(*)[6])groups.at, groups.n);
+}
+
+/* --- reading every link --- */
+
+static void report_gone(struct datapath *dp)
+{
+	if (!dp->is_gone)
+		dp->events.gone(dp->events.arg);
+	dp->is_gone = true;
 }
 
 /* Without @with_down only round trips of what is up are news. */
 static void report_every_link(struct datapath *dp, bool with_down)
 {
-	struct reports reports = {0};
-	int error = datapath_read_links(dp, note_link, &reports);
+	struct datapath_link_list links;
+	int error = datapath_list_links(dp, &links);
 
-	if (error)
+	if (error == -ENODEV || error == -ENOENT) /* no such interface, no such family */
+		report_gone(dp);
+	else if (error)
 		log_warning(LOG_LOCAL_CLASS, "event=datapath-read-failed error=\"%s\"",
 			    datapath_last_error(dp));
-	for (size_t i = 0; i < reports.n && !error; i++)
-		if (with_down || reports.at[i].state == HUBMESH_LINK_UP)
-			report_link(dp, reports.at[i].link, reports.at[i].state,
-				    reports.at[i].rtt_us, reports.at[i].frame_max);
-	free(reports.at);
+	for (size_t i = 0; i < links.n && !error; i++)
+		if (with_down || links.at[i].state == HUBMESH_LINK_UP)
+			report_link(dp, links.at[i].link, links.at[i].state, links.at[i].rtt_us,
+				    links.at[i].frame_max);
+	free(links.at);
 }
 
 void datapath_on_quality(uv_timer_t *timer)
 {
+	datapath_dress_again(timer->data);
 	report_every_link(timer->data, false);
 	datapath_policy_refresh(timer->data);
+	datapath_report_groups(timer->data);
 }
 
 void datapath_on_event(uv_poll_t *poll, int status, int events)
@@ -155,5 +200,6 @@ void datapath_on_event(uv_poll_t *poll, int status, int events)
 	if (has_lost) {
 		log_info(LOG_LOCAL_CLASS, "event=datapath-events-lost action=read-every-link");
 		report_every_link(dp, true);
+		datapath_report_groups(dp);
 	}
 }

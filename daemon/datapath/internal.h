@@ -27,6 +27,7 @@ struct datapath_neighbour {
 /**
  * struct datapath - state of the shell
  * @events: callbacks
+ * @id: ours
  * @device: mesh0 and the rtnetlink socket
  * @genl: generic netlink request socket
  * @family: id of the family "hubmesh"
@@ -44,9 +45,11 @@ struct datapath_neighbour {
  * @n_neighbours: entries
  * @max_neighbours: room
  * @policy: what was asked for last, NULL nothing yet
+ * @is_gone: somebody has deleted the interface or removed the module
  * @last_error: sentence about the last refusal
  */
 struct datapath {
+	struct hub_id id;
 	struct device device;
 	struct netlink *genl;
 	uint16_t family;
@@ -63,9 +66,12 @@ struct datapath {
 	struct datapath_neighbour *neighbours;
 	size_t n_neighbours, max_neighbours;
 	struct datapath_policy *policy;
+	bool is_gone;
 	char last_error[DATAPATH_TEXT_MAX];
 };
 
+/** datapath_dress_again() - Give the interface its addresses and neighbours back where it lost them. */
+void datapath_dress_again(struct datapath *dp);
 /** datapath_begin() - Start a command on our device. */
 struct nlmsghdr *datapath_begin(struct datapath *dp, uint8_t command, uint16_t flags);
 /** datapath_run() - Run it; keeps the kernel's sentence. Return: as netlink_run(). */
@@ -83,6 +89,21 @@ int datapath_flush(struct datapath *dp);
 /** datapath_configure() - DEV_SET id and ports, device down. */
 int datapath_configure(struct datapath *dp, const struct datapath_settings *settings);
 
+/* stats.c */
+/**
+ * struct datapath_link_list - every link, as it was when it was read
+ * @at: links; freed by the reader
+ * @n: links
+ * @max: room
+ */
+struct datapath_link_list {
+	struct datapath_link_stats *at;
+	size_t n, max;
+};
+
+/** datapath_list_links() - Read them all, to talk to the kernel about each. Return: 0 or -errno. */
+int datapath_list_links(struct datapath *dp, struct datapath_link_list *ret);
+
 /* policy_read.c */
 /** datapath_storm() - Storm limits of a nest. */
 struct policy_storm datapath_storm(const struct nlattr *nest);
@@ -96,5 +117,7 @@ int datapath_policy_link(struct datapath *dp, uint32_t link, uint32_t ifindex);
 /* events.c */
 void datapath_on_event(uv_poll_t *poll, int status, int events);
 void datapath_on_quality(uv_timer_t *timer);
+/** datapath_report_groups() - Read which groups are wanted here, and tell. */
+void datapath_report_groups(struct datapath *dp);
 
 #endif

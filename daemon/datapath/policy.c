@@ -382,33 +382,14 @@ int datapath_policy_link(struct datapath *dp, uint32_t link, uint32_t ifindex)
 	return datapath_run(dp, NULL, NULL);
 }
 
-struct links {
-	struct {
-		uint32_t link, ifindex;
-	} * at;
-	size_t n, max;
-};
-
-static void note_link(const struct datapath_link_stats *stats, void *arg)
-{
-	struct links *links = arg;
-
-	if (links->n == links->max) {
-		links->max = links->max ? 2 * links->max : 64;
-		links->at = xreallocarray(links->at, links->max, sizeof(*links->at));
-	}
-	links->at[links->n].link = stats->link;
-	links->at[links->n++].ifindex = stats->ifindex;
-}
-
 static int install_queues(struct datapath *dp)
 {
-	struct links links = {0};
+	struct datapath_link_list links;
 	int error;
 
 	if (!dp->policy->has_queues)
 		return 0;
-	error = datapath_read_links(dp, note_link, &links);
+	error = datapath_list_links(dp, &links);
 	for (size_t i = 0; i < links.n && !error; i++)
 		error = datapath_policy_link(dp, links.at[i].link, links.at[i].ifindex);
 	free(links.at);

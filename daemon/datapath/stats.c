@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/datapath/internal.h"
+#include "daemon/lib/memory.h"
 
 struct reader {
 	void (*link)(const struct datapath_link_stats *stats, void *arg);
@@ -88,6 +89,23 @@ int datapath_read_links(struct datapath *dp,
 	struct reader reader = {.link = fn, .arg = arg};
 
 	return datapath_dump(dp, HUBMESH_CMD_LINK_GET, read_link, &reader);
+}
+
+static void note_link(const struct datapath_link_stats *stats, void *arg)
+{
+	struct datapath_link_list *list = arg;
+
+	if (list->n == list->max) {
+		list->max = list->max ? 2 * list->max : 64;
+		list->at = xreallocarray(list->at, list->max, sizeof(*list->at));
+	}
+	list->at[list->n++] = *stats;
+}
+
+int datapath_list_links(struct datapath *dp, struct datapath_link_list *ret)
+{
+	*ret = (struct datapath_link_list){0};
+	return datapath_read_links(dp, note_link, ret);
 }
 
 static void read_hub(const struct nlmsghdr *message, void *arg)

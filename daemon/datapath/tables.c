@@ -11,14 +11,20 @@
 
 #include "daemon/datapath/internal.h"
 #include "daemon/lib/cleanup.h"
+#include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
 #include "daemon/lib/secret.h"
+#include "daemon/routing/tree.h"
 
 #define ROUTES_MESSAGE_MAX 30000 /* bytes; then the transaction goes on in another message */
 #define ROUTE_ATTR_MAX 128 /* one route, longest form */
+#define TREE_ATTR_MAX (64 + TREE_CHILDREN_MAX * 4 + TREE_GROUPS_MAX * (RECORD_GROUP_LEN + 8))
 #define HUBS_PER_FLUSH 1024
 
 _Static_assert(ROUTES_MESSAGE_MAX + ROUTE_ATTR_MAX < NETLINK_REQUEST_MAX, "a step fits");
+_Static_assert(ROUTES_MESSAGE_MAX + TREE_ATTR_MAX < NETLINK_REQUEST_MAX, "a step fits");
+_Static_assert(TREE_CHILDREN_MAX == HUBMESH_TREE_CHILDREN_MAX, "as many children as the kernel");
+_Static_assert(TREE_GROUPS_MAX == HUBMESH_TREE_GROUPS_MAX, "as many groups as the kernel");
 _Static_assert(EFFECT_NEXTHOPS_MAX == HUBMESH_NEXTHOPS_MAX, "as many next hops as the kernel");
 _Static_assert(DATAPATH_DROPS_MAX > HUBMESH_DROP_MAX, "room for every drop reason");
 
@@ -32,6 +38,20 @@ int datapath_configure(struct datapath *dp, const struct datapath_settings *sett
 	mnl_attr_put(message, HUBMESH_A_DEVICE_ID, HUB_ID_LEN, settings->id.b);
 	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_PORT, settings->data_port);
 	mnl_attr_put_u16(message, HUBMESH_A_DEVICE_CONTROL_PORT, settings->control_port);
+	mnl_attr_nest_end(message, nest);
+	return datapath_run(dp, NULL, NULL);
+}
+
+int datapath_set_peers(struct datapath *dp, uint32_t flags, const struct hub_id *peers, size_t n)
+{
+	struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_DEV_SET, 0);
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_DEVICE), *list;
+
+	list = mnl_attr_nest_start(message, HUBMESH_A_DEVICE_PEERS);
+	mnl_attr_put_u32(message, HUBMESH_A_PEERS_FLAGS, flags);
+	if (n)
+		mnl_attr_put(message, HUBMESH_A_PEERS_LIST, n * sizeof(*peers), peers);
+	mnl_attr_nest_end(message, list);
 	mnl_attr_nest_end(message, nest);
 	return datapath_run(dp, NULL, NULL);
 }
@@ -130,32 +150,16 @@ int datapath_link_set(struct datapath *dp, uint32_t link, uint32_t remote_link,
 	return error ?: datapath_policy_link(dp, link, remote->ifindex);
 }
 
-struct links {
-	uint32_t *at;
-	size_t n, max;
-};
-
-static void note_link(const struct datapath_link_stats *stats, void *arg)
-{
-	struct links *links = arg;
-
-	if (links->n == links->max) {
-		links->max = links->max ? 2 * links->max : 64;
-		links->at = xreallocarray(links->at, links->max, sizeof(*links->at));
-	}
-	links->at[links->n++] = stats->link;
-}
-
 int datapath_set_probes(struct datapath *dp, uint32_t probe_ms, uint32_t probe_misses)
 {
-	struct links links = {0};
-	int error = datapath_read_links(dp, note_link, &links);
+	struct datapath_link_list links;
+	int error = datapath_list_links(dp, &links);
 
 	dp->probe_ms = probe_ms;
 	dp->probe_misses = probe_misses;
 	for (size_t i = 0; i < links.n && !error; i++) {
 		struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_LINK_SET, 0);
-		struct nlattr *nest = begin_link(message, links.at[i]);
+		struct nlattr *nest = begin_link(message, links.at[i].link);
 
 		mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MS, probe_ms);
 		mnl_attr_put_u32(message, HUBMESH_A_LINK_PROBE_MISSES, probe_misses);
@@ -354,7 +358,10 @@ static struct nlmsghdr *begin_key(struct datapath *dp, uint8_t command, enum key
 	}
 	mnl_attr_nest_end(message, nest);
 	*key = mnl_attr_nest_start(message, HUBMESH_A_KEY);
-	mnl_attr_put_u8(message, HUBMESH_A_KEY_PHASE, phase);
+	if (phase != EFFECT_PHASES_ALL)
+		mnl_attr_put_u8(message, HUBMESH_A_KEY_PHASE, phase);
+	if (owner == KEY_OWNER_SENDER)
+		mnl_attr_put_u32(message, HUBMESH_A_KEY_SCOPE, HUBMESH_KEY_SCOPE_SENDER);
 	return message;
 }
 
@@ -368,8 +375,10 @@ int datapath_key_install(struct datapath *dp, enum key_owner owner, uint32_t lin
 	int error;
 
 	mnl_attr_put_u32(message, HUBMESH_A_KEY_CIPHER, cipher);
-	mnl_attr_put(message, HUBMESH_A_KEY_RX, len, rx);
-	mnl_attr_put(message, HUBMESH_A_KEY_TX, len, tx);
+	if (rx)
+		mnl_attr_put(message, HUBMESH_A_KEY_RX, len, rx);
+	if (tx)
+		mnl_attr_put(message, HUBMESH_A_KEY_TX, len, tx);
 	mnl_attr_nest_end(message, key);
 	error = datapath_run(dp, NULL, NULL);
 	netlink_wipe(dp->genl);
@@ -416,6 +425,9 @@ static void put_route(struct nlmsghdr *message, const struct effect_route *route
 	if (route->backup) {
 		hop = mnl_attr_nest_start(message, HUBMESH_A_ROUTE_BACKUP);
 		mnl_attr_put_u32(message, HUBMESH_A_NEXTHOP_LINK, route->backup);
+		if (hub_id_is_valid(&route->tunnel_end))
+			mnl_attr_put(message, HUBMESH_A_NEXTHOP_TUNNEL, HUB_ID_LEN,
+				     route->tunnel_end.b);
 		mnl_attr_nest_end(message, hop);
 	}
 	if (route->frame_max)
@@ -423,30 +435,79 @@ static void put_route(struct nlmsghdr *message, const struct effect_route *route
 	mnl_attr_nest_end(message, nest);
 }
 
-int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
-		    size_t n_routes)
+static void put_tree(struct nlmsghdr *message, const struct tree *tree, const struct hub_id *self,
+		     uint32_t frame_max)
 {
-	size_t next = 0;
+	struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_ROUTES_TREE);
+	bool is_own = hub_id_equal(&tree->root, self);
+	uint8_t groups[HUBMESH_TREE_GROUPS_MAX][RECORD_GROUP_LEN];
+	uint64_t masks[HUBMESH_TREE_GROUPS_MAX];
+
+	for (size_t i = 0; i < tree->n_groups; i++) {
+		memcpy(groups[i], tree->groups[i].mac, RECORD_GROUP_LEN);
+		masks[i] = tree->groups[i].children;
+	}
+	mnl_attr_put(message, HUBMESH_A_TREE_ROOT, HUB_ID_LEN, tree->root.b);
+	if (!is_own)
+		mnl_attr_put(message, HUBMESH_A_TREE_PARENT, HUB_ID_LEN, tree->parent.b);
+	if (tree->n_children)
+		mnl_attr_put(message, HUBMESH_A_TREE_CHILDREN,
+			     tree->n_children * sizeof(tree->child[0]), tree->child);
+	if (tree->n_groups) {
+		mnl_attr_put(message, HUBMESH_A_TREE_GROUPS, tree->n_groups * RECORD_GROUP_LEN,
+			     groups);
+		mnl_attr_put(message, HUBMESH_A_TREE_MASKS, tree->n_groups * sizeof(masks[0]),
+			     masks);
+	}
+	if (is_own && frame_max)
+		mnl_attr_put_u32(message, HUBMESH_A_TREE_FRAME_MAX, frame_max);
+	mnl_attr_nest_end(message, nest);
+}
+
+/* How far a transaction has got. */
+struct routes_progress {
+	size_t routes, trees;
+};
+
+static bool put_next(struct nlmsghdr *message, const struct effect *effect,
+		     const struct hub_id *self, struct routes_progress *done)
+{
+	const struct trees *trees = effect->routes.trees;
+
+	if (done->routes < effect->routes.n_routes)
+		put_route(message, &effect->routes.routes[done->routes++]);
+	else if (trees && done->trees < trees->n)
+		put_tree(message, &trees->list[done->trees++], self, effect->routes.tree_frame_max);
+	else
+		return false;
+	return true;
+}
+
+int datapath_routes(struct datapath *dp, const struct effect *effect)
+{
+	struct routes_progress done = {0};
+	bool is_first = true, is_last;
 	int error;
 
 	do {
 		struct nlmsghdr *message = datapath_begin(dp, HUBMESH_CMD_ROUTE_REPLACE, 0);
-		struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_ROUTES);
-		uint32_t flags = next == 0 ? HUBMESH_ROUTES_F_BEGIN : 0;
-		struct nlattr *flags_attr;
+		struct nlattr *nest = mnl_attr_nest_start(message, HUBMESH_A_ROUTES), *flags_attr;
+		uint32_t flags = is_first ? HUBMESH_ROUTES_F_BEGIN : 0;
 
-		mnl_attr_put_u64(message, HUBMESH_A_ROUTES_GENERATION, generation);
+		mnl_attr_put_u64(message, HUBMESH_A_ROUTES_GENERATION, effect->routes.generation);
 		flags_attr = mnl_nlmsg_get_payload_tail(message);
 		mnl_attr_put_u32(message, HUBMESH_A_ROUTES_FLAGS, flags);
-		while (next < n_routes && message->nlmsg_len < ROUTES_MESSAGE_MAX)
-			put_route(message, &routes[next++]);
-		if (next == n_routes) {
+		do {
+			is_last = !put_next(message, effect, &dp->id, &done);
+		} while (!is_last && message->nlmsg_len < ROUTES_MESSAGE_MAX);
+		if (is_last) {
 			flags |= HUBMESH_ROUTES_F_COMMIT;
 			memcpy(mnl_attr_get_payload(flags_attr), &flags, sizeof(flags));
 		}
 		mnl_attr_nest_end(message, nest);
 		error = datapath_run(dp, NULL, NULL);
-	} while (!error && next < n_routes);
+		is_first = false;
+	} while (!error && !is_last);
 	return error;
 }
 
@@ -480,4 +541,23 @@ int datapath_addresses(struct datapath *dp, const struct in6_addr *ula, struct i
 	if (!error && ipv4.s_addr)
 		error = change_address(dp, true, AF_INET, &ipv4, ipv4_prefix_len);
 	return error;
+}
+
+void datapath_dress_again(struct datapath *dp)
+{
+	int error;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(&dp->ula) || !device_is_undressed(&dp->device, &dp->ula))
+		return;
+	error = datapath_addresses(dp, &dp->ula, dp->ipv4, dp->ipv4_prefix_len);
+	for (size_t i = 0; i < dp->n_neighbours && !error; i++) {
+		struct datapath_neighbour *neighbour = &dp->neighbours[i];
+
+		error = set_neighbours(dp, neighbour, &neighbour->ula, neighbour->ipv4);
+	}
+	log_warning(
+		LOG_LOCAL_CLASS,
+		"event=interface-dressed-again interface=%s error=%d reason=\"somebody has set it "
+		"down and up, or removed its address\"",
+		dp->device.name, error);
 }

@@ -184,9 +184,8 @@ void path_evaluate(struct hub *hub, uint64_t now_ns, struct path *path)
 
 	if (path->in_kernel)
 		alive = keyring_is_usable(&path->keys) && !path->reported_down;
-	else /* carried by nothing but the session; useless next to a real carrier */
-		alive = path->is_link && path->session && !path->reported_down &&
-			!hub->settings.has_datapath && path->remote.port == 0;
+	else /* one end has no data path: what it carries is carried by sessions and trunks */
+		alive = path->is_link && path->session && !path->reported_down;
 	if (alive == was)
 		return;
 	if (alive)
@@ -220,7 +219,7 @@ static void path_set_link(struct hub *hub, struct path *path, const struct sessi
 	local.port = hub->settings.data_port;
 	remote.ifindex = local.ifindex = path->ifindex;
 	same = path->in_kernel && path->remote_link == session->hello.link &&
-	       path->remote.port == remote.port && endpoint_equal_address(&path->remote, &remote) &&
+	       endpoint_equal(&path->remote, &remote) &&
 	       endpoint_equal_address(&path->local, &local);
 	path->is_link = true;
 	path->remote_link = session->hello.link;

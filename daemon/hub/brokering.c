@@ -23,7 +23,7 @@ static uint32_t world_cost_us(void *arg, const struct hub_id *id)
 
 	if (hub_id_equal(id, &hub->settings.id))
 		return 0;
-	route = routes_find(&hub->routes, id);
+	route = way_to(hub, id);
 	if (!route)
 		return UINT32_MAX;
 	return route->cost_us < UINT32_MAX ? (uint32_t)route->cost_us : UINT32_MAX - 1;
@@ -39,16 +39,17 @@ static uint64_t world_epoch(void *arg, const struct hub_id *id)
 	return entry ? entry->boot_epoch : 0;
 }
 
-static struct broker_world world_of(struct hub *hub)
+static struct broker_world world_of(const struct hub *hub)
 {
 	return (struct broker_world){.registry = hub->registry,
 				     .cost_us = world_cost_us,
 				     .epoch = world_epoch,
-				     .arg = hub};
+				     .rank = versioning_rank,
+				     .ranking = versions_generation(hub->versions),
+				     .arg = (struct hub *)hub}; /* only read */
 }
 
-/* Session to the neighbour on the way; NULL when there is no way now. */
-static struct session *session_towards(struct hub *hub, const struct hub_id *to)
+struct session *session_towards(struct hub *hub, const struct hub_id *to)
 {
 	const struct route *route = routes_find(&hub->routes, to);
 	const struct path *path = route && route->n_via ? path_by_link(hub, route->via[0]) : NULL;
@@ -226,6 +227,34 @@ uint64_t hub_on_service_resolve(struct hub *hub, uint64_t now_ns, const struct b
 	return id;
 }
 
+void hub_on_service_lost(struct hub *hub, uint64_t now_ns, uint64_t request,
+			 const struct hub_id *provider, const uint8_t *digest, struct effects *fx)
+{
+	struct broker_output out = {0};
+
+	broker_lost(hub->broker, now_ns, request, provider, digest, &out);
+	flush(hub, now_ns, &out, fx);
+	topology_settle(hub, now_ns, fx);
+}
+
+void hub_on_service_ejected(struct hub *hub, uint64_t now_ns, uint64_t request,
+			    const struct hub_id *provider, const uint8_t *digest, uint64_t for_ns,
+			    struct effects *fx)
+{
+	struct broker_output out = {0};
+
+	broker_eject(hub->broker, now_ns, request, provider, digest, for_ns, &out);
+	flush(hub, now_ns, &out, fx);
+	topology_settle(hub, now_ns, fx);
+}
+
+size_t hub_count_able(const struct hub *hub, uint64_t now_ns, uint64_t request)
+{
+	struct broker_world world = world_of(hub);
+
+	return broker_count_able(hub->broker, now_ns, &world, request);
+}
+
 void hub_on_service_released(struct hub *hub, uint64_t now_ns, uint64_t request, struct effects *fx)
 {
 	struct broker_output out = {0};
@@ -239,7 +268,8 @@ void brokering_settle(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 	struct broker_world world = world_of(hub);
 	struct broker_output out = {0};
-	uint64_t changes = registry_generation(hub->registry) + hub->generation;
+	uint64_t changes = registry_generation(hub->registry) + hub->route_changes +
+			   versions_generation(hub->versions);
 
 	if (now_ns < broker_deadline(hub->broker) && changes == hub->broker_changes)
 		return;

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 #include "daemon/lib/memory.h"
+#include "daemon/lib/secret.h"
+#include "daemon/routing/tree.h"
+#include "daemon/wire/control.h"
 
 struct effect *effects_add(struct effects *fx, enum effect_kind kind)
 {
@@ -48,13 +51,23 @@ void effects_clear(struct effects *fx)
 			free(effect->beacon_send.bytes);
 			break;
 		case EFFECT_SEND:
+			if (effect->send.message == CONTROL_SENDER_KEY)
+				secret_wipe(effect->send.body, effect->send.len);
 			free(effect->send.body);
+			break;
+		case EFFECT_KEY_INSTALL:
+			secret_free(effect->key.material);
 			break;
 		case EFFECT_ROUTES:
 			free(effect->routes.routes);
+			trees_fini(effect->routes.trees);
+			free(effect->routes.trees);
 			break;
 		case EFFECT_BLOB_KEEP:
 			free(effect->blob.bytes);
+			break;
+		case EFFECT_REVOCATIONS:
+			free(effect->revocations.bytes);
 			break;
 		case EFFECT_POLICY:
 			free(effect->policy.tables);

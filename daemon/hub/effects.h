@@ -7,8 +7,9 @@
  * event function has returned and reports results as later events.  When a
  * key cannot be installed or used, the shell sends nothing more of the list on
  * its session and reports that: hub.c then ends the session.  An
- * effect owns the bytes it carries.  Key material never appears here: key
- * effects name the TLS session whose exporter yields it.
+ * effect owns the bytes it carries.  Key effects name the TLS session whose
+ * exporter yields the material; sender keys alone, which are made by hub.c or
+ * come in a message, are carried here, and wiped with the effect.
  */
 #ifndef HUB_EFFECTS_H
 #define HUB_EFFECTS_H
@@ -42,6 +43,8 @@ enum effect_kind {
 	EFFECT_PERSIST, /* remember a number across restarts */
 	EFFECT_BLOB_KEEP, /* cache a manifest or catalogue on disk, by its digest */
 	EFFECT_BLOB_FORGET, /* remove it there */
+	EFFECT_VERSIONS, /* rulings or wishes changed: remember them (hub_get_versions()) */
+	EFFECT_REVOCATIONS, /* remember a list; judge other connections anew */
 	EFFECT_LOG, /* something a person should read */
 };
 
@@ -49,7 +52,10 @@ enum effect_kind {
 enum key_owner {
 	KEY_OWNER_LINK, /* hop tags, HOP and PROBE frames of one link */
 	KEY_OWNER_SEAL, /* frames between two hubs, through any relay */
+	KEY_OWNER_SENDER, /* frames of one hub to many */
 };
+
+#define EFFECT_PHASES_ALL 0xff /* KEY_DEL of a sender: every phase */
 
 /** enum persist_key - numbers that must survive a restart */
 enum persist_key {
@@ -82,6 +88,7 @@ struct effect_nexthop {
  * @n_via: entries of @via, at least 1
  * @via: equal-cost links
  * @backup: loop-free alternative link, 0 = none
+ * @tunnel_end: hub where the tunnel by @backup ends, all zero for no tunnel
  * @frame_max: longest frame that fits all the way, 0 = not known
  */
 struct effect_route {
@@ -89,7 +96,10 @@ struct effect_route {
 	uint8_t n_via;
 	struct effect_nexthop via[EFFECT_NEXTHOPS_MAX];
 	uint32_t backup, frame_max;
+	struct hub_id tunnel_end;
 };
+
+struct trees; /* daemon/routing/tree.h */
 
 /**
  * struct effect - one entry; the member of the union named like the kind
@@ -134,15 +144,19 @@ struct effect_route {
  * @key: KEY_INSTALL, KEY_USE and KEY_DEL
  * @key.owner: what the key belongs to
  * @key.link: our index, when LINK
- * @key.hub: the peer; names the key when SEAL
- * @key.session: whose exporter yields it; unused by DEL
+ * @key.hub: the peer; names the key when SEAL.  When SENDER the hub that seals with it,
+ *	or, for KEY_USE, another hub than us: one that has that phase of ours
+ * @key.session: whose exporter yields it, or when SENDER what it came on; unused by DEL
  * @key.phase: slot of the key, below KEYRING_PHASES
  * @key.serial: goes into the exporter context, INSTALL only
  * @key.cipher: enum hubmesh_cipher, INSTALL only
+ * @key.material: AEAD key (32) and salt (12), INSTALL when SENDER only, owned
  * @routes: the whole route set; what it does not name goes
  * @routes.generation: grows with each set, over restarts too
  * @routes.routes: sorted by hub, owned
  * @routes.n_routes: entries of @routes.routes
+ * @routes.trees: our place in the tree of every root, owned
+ * @routes.tree_frame_max: longest frame that fits our own tree, 0 = not known
  * @addresses: our own addresses on mesh0; they replace those set before
  * @addresses.ula: IPv6, prefix length 64
  * @addresses.ipv4: network order, 0 = none
@@ -159,6 +173,10 @@ struct effect_route {
  * @blob.digest: SHA-256 of the bytes
  * @blob.bytes: owned, KEEP only
  * @blob.len: their number
+ * @revocations: a list of revocations that is in force now
+ * @revocations.issuer: key of the root that signed it; of its lists the last is kept
+ * @revocations.bytes: DER, owned
+ * @revocations.len: their number
  * @log: a line to write
  * @log.class: whose fault it is
  * @log.text: key=value pairs, owned
@@ -218,11 +236,14 @@ struct effect {
 			uint8_t phase;
 			uint32_t serial;
 			uint32_t cipher;
+			uint8_t *material;
 		} key;
 		struct {
 			uint64_t generation;
 			struct effect_route *routes;
 			size_t n_routes;
+			struct trees *trees;
+			uint32_t tree_frame_max;
 		} routes;
 		struct {
 			struct in6_addr ula;
@@ -245,6 +266,11 @@ struct effect {
 			uint8_t *bytes;
 			size_t len;
 		} blob;
+		struct {
+			uint8_t issuer[HUB_PUBKEY_LEN];
+			uint8_t *bytes;
+			size_t len;
+		} revocations;
 		struct {
 			enum log_class class;
 			char *text;

@@ -21,7 +21,7 @@
  * Every underlay session floods, also a second one to the same neighbour: the
  * first may be half dead, and a duplicate costs the receiver one comparison.
  */
-static bool is_flooding(const struct session *session)
+bool session_is_flooding(const struct session *session)
 {
 	return session->state == SESSION_READY && session->kind == SESSION_PATH;
 }
@@ -34,7 +34,7 @@ static void flood(struct hub *hub, uint64_t now_ns, const struct lsdb_entry *ent
 
 		if (except && hub_id_equal(except, &session->peer))
 			continue;
-		if (is_flooding(session))
+		if (session_is_flooding(session))
 			session_send(hub, now_ns, session, CONTROL_RECORD, entry->bytes, entry->len,
 				     fx);
 	}
@@ -102,8 +102,9 @@ static void collect_links(const struct hub *hub, uint64_t now_ns, struct record 
 			continue;
 		memmove(&record->links[at + 1], &record->links[at],
 			(record->n_links - at) * sizeof(record->links[0]));
-		record->links[at] =
-			(struct record_link){path->peer, path->quality.cost_us, path->frame_max};
+		record->links[at] = (struct record_link){path->peer, path->quality.cost_us,
+							 path->frame_max,
+							 path_is_frameless(hub, path)};
 		record->n_links++;
 	}
 }
@@ -126,7 +127,13 @@ static void originate(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	record->cert_len = hub->settings.cert_der_len;
 	record->has_catalogue = hub->has_catalogue;
 	memcpy(record->catalogue, hub->catalogue, SHA256_LEN);
+	record->proxy_port = hub->settings.proxy_port;
+	record->datapath = hub->settings.has_datapath ? RECORD_DATAPATH_THERE
+						      : RECORD_DATAPATH_NONE;
 	collect_links(hub, now_ns, record);
+	record->group_flags = hub->group_flags;
+	record->n_groups = hub->n_groups;
+	memcpy(record->groups, hub->groups, sizeof(record->groups));
 	hub->is_record_due = false;
 	hub->originated_ns = now_ns;
 	len = record_encode(record, hub->private_key, hub->pubkey, bytes, RECORD_MAX);
@@ -182,6 +189,7 @@ static void on_own_record(struct hub *hub, uint64_t now_ns, const struct record 
 		return;
 	effects_log(fx, LOG_CLASS_LOCAL, "event=own-record-from-the-future epoch=%llu seq=%llu",
 		    (unsigned long long)record->boot_epoch, (unsigned long long)record->seq);
+	twin_on_record(hub, now_ns, record, fx);
 	if (record->seq > hub->lsr_seq)
 		hub->lsr_seq = record->seq;
 	if (record->boot_epoch > hub->settings.boot_epoch)
@@ -200,7 +208,7 @@ static void on_record_stored(struct hub *hub, uint64_t now_ns, const struct lsdb
 		hub->are_routes_due = true;
 	/* A neighbour's word is the other half of our link: frames may wait for that way. */
 	if (links_changed && path_session_of(hub, &entry->hub) &&
-	    !routes_find(&hub->routes, &entry->hub))
+	    !way_of_addresses(hub, &entry->hub))
 		hub->routed_ns = 0;
 	/* One of an earlier life says nothing of the keys of this one. */
 	if (peer && entry->boot_epoch > peer->boot_epoch)
@@ -269,6 +277,7 @@ void send_digest(struct hub *hub, uint64_t now_ns, struct session *session, stru
 	size_t from = 0, n;
 
 	session->digest_sent_ns = now_ns;
+	revocations_send_have(hub, now_ns, session, fx);
 	do { /* a part that is not full is the last; it may be empty */
 		int len;
 
@@ -418,7 +427,7 @@ static void announce_hubs(struct hub *hub, const struct claim *claims, size_t n,
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct hub_id *id = &claims[i].entry->hub;
-		bool is_reachable = routes_find(&hub->routes, id);
+		bool is_reachable = way_of_addresses(hub, id);
 		struct peer *peer = is_reachable ? peer_get(hub, id) : peer_find(hub, id);
 
 		if (!peer)
@@ -439,7 +448,7 @@ static void hand_out_addresses(struct hub *hub, const struct claim *claims, size
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct hub_id *id = &claims[i].entry->hub;
-		struct peer *peer = routes_find(&hub->routes, id) ? peer_find(hub, id) : NULL;
+		struct peer *peer = way_of_addresses(hub, id) ? peer_find(hub, id) : NULL;
 		struct in6_addr ula = address_ula(hub->mesh_tag, id);
 
 		if (peer)
@@ -456,22 +465,27 @@ static void emit_routes(struct hub *hub, struct effects *fx)
 		return;
 	effect = effects_add(fx, EFFECT_ROUTES);
 	effect->routes.generation = hub->generation;
-	effect->routes.n_routes = hub->routes.n;
-	effect->routes.routes = xnew_array(struct effect_route, hub->routes.n);
-	for (size_t i = 0; i < hub->routes.n; i++) {
-		const struct route *route = &hub->routes.list[i];
+	effect->routes.n_routes = hub->frame_routes.n;
+	effect->routes.routes = xnew_array(struct effect_route, hub->frame_routes.n);
+	for (size_t i = 0; i < hub->frame_routes.n; i++) {
+		const struct route *route = &hub->frame_routes.list[i];
 		struct effect_route *out = &effect->routes.routes[i];
 
 		out->hub = route->hub;
 		out->n_via = route->n_via;
 		out->backup = route->backup;
+		out->tunnel_end = route->tunnel_end;
 		/* Every link takes that much; who says less is wrong. */
 		if (route->frame_max)
 			out->frame_max = route->frame_max > HM_FRAME_FLOOR ? route->frame_max
 									   : HM_FRAME_FLOOR;
 		for (uint32_t v = 0; v < route->n_via; v++)
 			out->via[v] = (struct effect_nexthop){.link = route->via[v], .weight = 1};
+		if (out->frame_max && (!effect->routes.tree_frame_max ||
+				       out->frame_max < effect->routes.tree_frame_max))
+			effect->routes.tree_frame_max = out->frame_max;
 	}
+	effect->routes.trees = trees_copy(&hub->trees);
 }
 
 /* Ageing counts from the last time there was a way. */
@@ -487,31 +501,22 @@ static void mark_reachable(struct hub *hub, const struct routes *routes, uint64_
 
 void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
-	_cleanup_free_ struct route_link *links = xnew_array(struct route_link, hub->n_paths);
 	_cleanup_free_ struct claim *claims = xnew_array(struct claim, hub->lsdb.n + 1);
 	struct routes before = hub->routes;
-	size_t n = 0, n_claims = collect_claims(hub, claims);
-	bool changed;
+	size_t n_claims = collect_claims(hub, claims);
+	bool has_kernel_changed = ways_compute(hub, now_ns);
+	bool has_changed = has_kernel_changed || !routes_equal(&before, &hub->routes);
 
-	for (size_t i = 0; i < hub->n_paths; i++) {
-		const struct path *path = hub->paths[i];
-
-		if (link_quality_is_usable(&path->quality, now_ns))
-			links[n++] = (struct route_link){path->link, path->peer,
-							 path->quality.cost_us, path->frame_max};
-	}
-	routes_compute(&hub->lsdb, &hub->settings.id, links, n, &hub->routes);
-	changed = !routes_equal(&before, &hub->routes);
-	hub->counters.routes_computed++;
+	hub->route_changes += has_changed;
 	hub->are_routes_due = false;
 	hub->routed_ns = now_ns;
 	mark_reachable(hub, &before, now_ns);
 	mark_reachable(hub, &hub->routes, now_ns);
 	announce_hubs(hub, claims, n_claims, fx);
-	if (changed)
+	if (hub->settings.has_datapath ? has_kernel_changed : has_changed)
 		emit_routes(hub, fx);
 	hand_out_addresses(hub, claims, n_claims, fx);
-	if (changed)
+	if (has_kernel_changed)
 		seals_try_offers(hub, now_ns, fx);
 	routes_fini(&before);
 }
@@ -545,6 +550,7 @@ void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		originate(hub, now_ns, fx);
 	if (now_ns >= routes_due_at(hub))
 		routes_update(hub, now_ns, fx);
+	versioning_settle(hub, now_ns, fx);
 	services_settle(hub, now_ns, fx);
 	brokering_settle(hub, now_ns, fx);
 }
@@ -557,15 +563,14 @@ static void compare_with_someone(struct hub *hub, uint64_t now_ns, struct effect
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (start + i) % n;
 
-		if (is_flooding(hub->sessions.list[at])) {
+		if (session_is_flooding(hub->sessions.list[at])) {
 			send_digest(hub, now_ns, hub->sessions.list[at], fx);
 			return;
 		}
 	}
 }
 
-static void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id,
-		       struct effects *fx)
+void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id, struct effects *fx)
 {
 	struct peer *peer = peer_find(hub, id);
 	struct effect *effect;
@@ -582,6 +587,7 @@ static void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id
 	}
 	keyring_clear(&peer->seal); /* HUB_DEL takes the keys along */
 	peer->rekey_at = NEVER;
+	sender_peer_gone(hub, now_ns, peer);
 	if (!peer->in_kernel)
 		return;
 	if (hub->settings.has_datapath) {

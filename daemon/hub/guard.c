@@ -47,16 +47,25 @@ void peer_set_zones(struct hub *hub, struct peer *peer, const char *zones, struc
 	peer_set_guard(hub, peer, fx);
 }
 
-void session_set_zones(struct hub *hub, const struct session_peer *session, struct effects *fx)
+enum trust_refusal session_judge(struct hub *hub, struct session *session,
+				 const struct session_peer *shown, struct effects *fx)
 {
-	struct peer *peer = peer_get(hub, &session->hub);
+	struct peer *peer = peer_get(hub, &shown->hub);
 	struct trust_identity identity;
+	enum trust_refusal refusal;
 
+	if (!shown->cert_der_len)
+		return TRUST_NOT_REFUSED; /* a test's; the transport always has one */
 	/* The transport has verified it: this finds the verdict. */
-	if (peer && session->cert_der_len &&
-	    trust_verify_hub(hub->trust, session->cert_der, session->cert_der_len, hub->unix_s,
-			     &identity) == 0)
+	refusal = trust_judge_hub(hub->trust, shown->cert_der, shown->cert_der_len, hub->unix_s,
+				  &identity);
+	if (refusal)
+		return refusal;
+	sha256(shown->cert_der, shown->cert_der_len, session->cert_digest);
+	session->has_cert = true;
+	if (peer)
 		peer_set_zones(hub, peer, identity.zones, fx);
+	return TRUST_NOT_REFUSED;
 }
 
 void guards_update(struct hub *hub, struct effects *fx)

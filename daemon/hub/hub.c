@@ -55,6 +55,11 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	hub->private_key = secret_new(sizeof(settings->private_key));
 	memcpy(hub->private_key, settings->private_key, sizeof(settings->private_key));
 	secret_wipe(hub->settings.private_key, sizeof(hub->settings.private_key));
+	hub->sender_secret = secret_new(sizeof(settings->sender_secret));
+	memcpy(hub->sender_secret, settings->sender_secret, sizeof(settings->sender_secret));
+	secret_wipe(hub->settings.sender_secret, sizeof(hub->settings.sender_secret));
+	sender_init(&hub->sender);
+	hub->group_flags = settings->has_datapath ? RECORD_GROUPS_ALL : 0;
 	hub->trust = trust;
 	/* Our own certificate tells our public key; dates do not matter for that. */
 	if (trust_verify_hub(trust, hub->cert, settings->cert_der_len, 0, &self) == 0)
@@ -68,6 +73,7 @@ struct hub *hub_new(const struct hub_settings *settings, struct trust *trust)
 	neighbours_set_lifetime(hub->neighbours, settings->beacon_interval_max_ms * NSEC_PER_MSEC);
 	hub->registry = registry_new();
 	hub->broker = broker_new(&settings->id, settings->seed);
+	hub->versions = versions_new();
 	hub->next_session = 2;
 	hub->lsr_seq = settings->lsr_seq;
 	hub->generation = settings->boot_epoch << 32;
@@ -90,11 +96,15 @@ void hub_free(struct hub *hub)
 	free(hub->peers);
 	lsdb_fini(&hub->lsdb);
 	routes_fini(&hub->routes);
+	routes_fini(&hub->frame_routes);
+	trees_fini(&hub->trees);
 	neighbours_free(hub->neighbours);
 	broker_free(hub->broker);
+	versions_free(hub->versions);
 	registry_free(hub->registry);
 	trust_free(hub->trust);
 	secret_free(hub->private_key);
+	secret_free(hub->sender_secret);
 	free(hub->cert);
 	free(hub);
 }
@@ -222,6 +232,7 @@ void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_
 		return;
 	keys_delete(hub, KEY_OWNER_SEAL, 0, &peer->hub, keyring_clear(&peer->seal), fx);
 	peer->rekey_at = NEVER;
+	sender_peer_restarted(peer, fx);
 	for (size_t i = 0; i < hub->n_paths; i++) {
 		struct path *path = hub->paths[i];
 
@@ -377,9 +388,8 @@ static void neighbour_is_there(struct hub *hub, uint64_t now_ns, const struct ne
 		dialer_want(&path->dialer, now_ns, &hub->settings.id, &path->peer);
 }
 
-/* All links to it end now, without grace. */
-static void neighbour_left(struct hub *hub, uint64_t now_ns, const struct hub_id *peer,
-			   const char *reason, struct effects *fx)
+void neighbour_left(struct hub *hub, uint64_t now_ns, const struct hub_id *peer, const char *reason,
+		    struct effects *fx)
 {
 	neighbours_forget_hub(hub->neighbours, peer);
 	for (size_t i = 0; i < hub->n_paths; i++) {
@@ -451,6 +461,7 @@ void hub_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from
 		hub->counters.beacons_limited++;
 		return;
 	case NEIGHBOUR_OURSELVES:
+		twin_on_beacon(hub, now_ns, from, bytes, len, fx);
 		return;
 	}
 	hub->counters.beacons_heard++;
@@ -517,6 +528,7 @@ void hub_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 			session_on_timer(hub, now_ns, hub->sessions.list[i], fx);
 	}
 	keys_on_timer(hub, now_ns, fx);
+	sender_on_timer(hub, now_ns, fx);
 	seeds_on_timer(hub, now_ns, fx);
 	paths_on_timer(hub, now_ns, fx);
 	topology_on_timer(hub, now_ns, fx);
@@ -533,9 +545,11 @@ uint64_t hub_next_deadline(const struct hub *hub)
 	for (size_t i = 0; i < hub->sessions.n; i++)
 		at = earlier(at, session_deadline(hub->sessions.list[i], idle_ns(hub)));
 	at = earlier(at, keys_deadline(hub));
+	at = earlier(at, sender_deadline(hub));
 	at = earlier(at, paths_deadline(hub));
 	at = earlier(at, services_deadline(hub));
 	at = earlier(at, brokering_deadline(hub));
+	at = earlier(at, versioning_deadline(hub));
 	return earlier(at, topology_deadline(hub));
 }
 
@@ -566,10 +580,20 @@ static bool iface_has(const struct iface *iface, const struct endpoint *address)
 	return false;
 }
 
+/* What our HELLOs on this interface have said is not true any more; none said a thing before it was known. */
+static bool has_other_lladdr(const struct iface *before, const struct iface *now)
+{
+	if (before->n_addresses == 0)
+		return false;
+	return before->has_lladdr != now->has_lladdr ||
+	       memcmp(before->lladdr, now->lladdr, sizeof(now->lladdr)) != 0;
+}
+
 /*
- * Sessions whose local address is gone cannot live.  What counts is that
- * @before, the interface as it was, had it: a session may come before the
- * notification of the address it uses.
+ * Sessions whose local address is gone cannot live, and those that told an
+ * Ethernet address which is ours no more must not: peers send frames there.
+ * What counts is that @before, the interface as it was, had it: a session may
+ * come before the notification of the address it uses.
  */
 static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex,
 			const struct iface *before, struct effects *fx)
@@ -585,9 +609,9 @@ static void end_orphans(struct hub *hub, uint64_t now_ns, uint32_t ifindex,
 		session = hub->sessions.list[i];
 		path = session->kind == SESSION_PATH ? path_by_link(hub, session->path) : NULL;
 		if (path && path->ifindex == ifindex &&
-		    (!now ||
+		    (!now || has_other_lladdr(before, now) ||
 		     (iface_has(before, &session->local) && !iface_has(now, &session->local))))
-			session_end(hub, now_ns, session, "interface went away", fx);
+			session_end(hub, now_ns, session, "interface changed or went away", fx);
 	}
 }
 
@@ -637,6 +661,8 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 	iface->has_lladdr = lladdr;
 	if (lladdr)
 		memcpy(iface->lladdr, lladdr, sizeof(iface->lladdr));
+	else
+		memset(iface->lladdr, 0, sizeof(iface->lladdr));
 	end_orphans(hub, now_ns, ifindex, &before, fx);
 	if (hub->is_started && !hub->is_stopped) {
 		trickle_reset(&hub->trickle, now_ns, &hub->prng);
@@ -647,10 +673,11 @@ void hub_on_interface(struct hub *hub, uint64_t now_ns, uint32_t ifindex, bool u
 
 /* ---- sessions ----------------------------------------------------------- */
 
-static const char *session_objection(struct hub *hub, const struct session *session,
-				     const struct session_peer *peer)
+static const char *session_objection(struct hub *hub, struct session *session,
+				     const struct session_peer *peer, struct effects *fx)
 {
 	static const struct hub_id unknown;
+	enum trust_refusal refusal;
 	size_t n = 0;
 
 	if (hub_id_equal(&peer->hub, &hub->settings.id))
@@ -665,7 +692,9 @@ static const char *session_objection(struct hub *hub, const struct session *sess
 	}
 	if (n >= SESSIONS_PER_PEER_MAX)
 		return "too many sessions";
-	return NULL;
+	/* The handshake may have begun before what we know now. */
+	refusal = session_judge(hub, session, peer, fx);
+	return refusal ? trust_refusal_text(refusal) : NULL;
 }
 
 static void send_hello(struct hub *hub, uint64_t now_ns, struct session *session,
@@ -742,7 +771,7 @@ void hub_on_session_up(struct hub *hub, uint64_t now_ns, uint64_t id,
 		return;
 	}
 	seed_learned(hub, now_ns, session, &peer->hub);
-	objection = session_objection(hub, session, peer);
+	objection = session_objection(hub, session, peer, fx);
 	session->is_client = peer->is_client;
 	session->local = peer->local;
 	session->remote = peer->remote;
@@ -760,7 +789,6 @@ void hub_on_session_up(struct hub *hub, uint64_t now_ns, uint64_t id,
 		session_end(hub, now_ns, session, objection, fx);
 	} else {
 		hub->counters.sessions_up++;
-		session_set_zones(hub, peer, fx);
 		send_hello(hub, now_ns, session, fx);
 	}
 	topology_settle(hub, now_ns, fx);
@@ -827,6 +855,7 @@ static int on_hello(struct hub *hub, uint64_t now_ns, struct session *session,
 	if (path)
 		send_digest(hub, now_ns, session, fx);
 	session_keys_ready(hub, now_ns, session, fx);
+	sender_session_ready(hub, now_ns, session, fx);
 	return 0;
 }
 
@@ -869,6 +898,14 @@ static int dispatch(struct hub *hub, uint64_t now_ns, struct session *session, u
 		return on_blob(hub, now_ns, session, body, len, fx);
 	case CONTROL_BROKER:
 		return on_broker(hub, now_ns, session, body, len, fx);
+	case CONTROL_SENDER_KEY:
+		return on_sender_key(hub, now_ns, session, body, len, fx);
+	case CONTROL_SENDER_HAVE:
+		return on_sender_have(hub, now_ns, session, body, len, fx);
+	case CONTROL_REVOCATIONS:
+		return on_revocations(hub, now_ns, session, body, len, fx);
+	case CONTROL_REVOCATIONS_HAVE:
+		return on_revocations_have(hub, now_ns, session, body, len, fx);
 	case CONTROL_BYE:
 		if (session->kind == SESSION_MESH)
 			session_end(hub, now_ns, session, "peer said goodbye", fx);
@@ -949,18 +986,19 @@ void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *
 	if (!hub->is_started || hub->is_stopped || !hub->settings.has_datapath)
 		return;
 	peer = peer_find(hub, id);
-	if (!peer || keyring_is_usable(&peer->seal))
+	if (!peer || (keyring_is_usable(&peer->seal) && peer->sender_rx))
 		return;
 	if (!session)
 		session = mesh_session_of(hub, id, true);
 	if (session) {
-		if (peer->seal.step == KEYRING_IDLE && session_can_key(hub, session)) {
+		if (!keyring_is_usable(&peer->seal) && peer->seal.step == KEYRING_IDLE &&
+		    session_can_key(hub, session)) {
 			session->wants_seal_key = true;
 			session_try_offers(hub, now_ns, session, fx);
 		}
 		return;
 	}
-	if (mesh_session_of(hub, id, false) || !routes_find(&hub->routes, id))
+	if (mesh_session_of(hub, id, false) || !way_of_frames(hub, id))
 		return;
 	if (peer->mesh.next_at != NEVER && now_ns < peer->mesh.next_at)
 		return;
@@ -974,6 +1012,8 @@ void hub_on_key_needed(struct hub *hub, uint64_t now_ns, enum key_owner owner, u
 	struct path *path = owner == KEY_OWNER_LINK ? path_by_link(hub, link) : NULL;
 	struct peer *peer = owner == KEY_OWNER_SEAL ? peer_find(hub, id) : NULL;
 
+	if (owner == KEY_OWNER_SENDER && sender_phase(hub->sender.serial) == phase)
+		hub->sender.renew_at = now_ns;
 	if (path && path->keys.tx == phase)
 		path->rekey_at = now_ns;
 	if (peer && peer->seal.tx == phase)
@@ -991,7 +1031,10 @@ void hub_on_key_failed(struct hub *hub, uint64_t now_ns, enum key_owner owner, u
 	uint64_t on_session;
 
 	effects_log(fx, LOG_CLASS_LOCAL, "event=key-failed owner=%s link=%u phase=%u error=%d",
-		    owner == KEY_OWNER_LINK ? "link" : "seal", link, phase, -error);
+		    owner == KEY_OWNER_LINK   ? "link"
+		    : owner == KEY_OWNER_SEAL ? "seal"
+					      : "sender",
+		    link, phase, -error);
 	if (!ring)
 		return;
 	on_session = ring->step != KEYRING_IDLE ? ring->step_session : ring->proof_session;
@@ -1003,6 +1046,24 @@ void hub_on_key_failed(struct hub *hub, uint64_t now_ns, enum key_owner owner, u
 	session = sessions_find(&hub->sessions, on_session);
 	if (session)
 		session_end(hub, now_ns, session, "key could not be installed", fx);
+	topology_settle(hub, now_ns, fx);
+}
+
+void hub_on_groups(struct hub *hub, uint64_t now_ns, uint32_t flags, const uint8_t (*groups)[6],
+		   size_t n_groups, struct effects *fx)
+{
+	if (n_groups > RECORD_GROUPS_MAX) {
+		n_groups = RECORD_GROUPS_MAX;
+		flags = RECORD_GROUPS_ALL;
+	}
+	if (flags == hub->group_flags && n_groups == hub->n_groups &&
+	    (!n_groups || memcmp(groups, hub->groups, n_groups * RECORD_GROUP_LEN) == 0))
+		return;
+	hub->group_flags = flags;
+	hub->n_groups = n_groups;
+	if (n_groups)
+		memcpy(hub->groups, groups, n_groups * RECORD_GROUP_LEN);
+	hub->is_record_due = true;
 	topology_settle(hub, now_ns, fx);
 }
 
@@ -1022,6 +1083,13 @@ void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *
 	mine->rekey_after_ms = settings->rekey_after_ms;
 	mine->session_idle_ms = settings->session_idle_ms;
 	mine->cipher = settings->cipher;
+	if (mine->peers_flags != settings->peers_flags || mine->n_peers != settings->n_peers ||
+	    memcmp(mine->peers, settings->peers, sizeof(mine->peers)) != 0) {
+		mine->peers_flags = settings->peers_flags;
+		mine->n_peers = settings->n_peers;
+		memcpy(mine->peers, settings->peers, sizeof(mine->peers));
+		sender_peers_changed(hub, now_ns);
+	}
 	mine->ipv4_pool = settings->ipv4_pool;
 	mine->ipv4_pool_prefix_len = settings->ipv4_pool_prefix_len;
 	is_policy_new = policy_replace(hub, settings->policy);
@@ -1054,6 +1122,7 @@ void hub_new_life(struct hub *hub, uint64_t now_ns, uint64_t boot_epoch, struct 
 		keys_delete(hub, KEY_OWNER_SEAL, 0, &peer->hub, keyring_clear(&peer->seal), fx);
 		peer->rekey_at = NEVER;
 	}
+	sender_restart(hub, fx);
 	while (hub->sessions.n > 0)
 		session_end(hub, now_ns, hub->sessions.list[0], "our boot epoch was used before",
 			    fx);

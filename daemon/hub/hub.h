@@ -14,12 +14,18 @@
 #include "daemon/broker/broker.h"
 #include "daemon/hub/effects.h"
 #include "daemon/registry/registry.h"
+#include "daemon/trust/trust.h"
+#include "daemon/versions/versions.h"
+#include "daemon/wire/record.h"
 
 struct hub;
 
 #define HUB_NAME_MAX 63
+#define HUB_SENDER_SECRET_LEN 32
 #define HUB_SEEDS_MAX 64
+#define HUB_ALLOWED_MAX 64
 #define HUB_INTERFACES_MAX 64
+#define HUB_TWIN_NS (600 * NSEC_PER_SEC) /* so long one that was heard is told of */
 
 /**
  * struct hub_settings - what configuration and identity tell the hub; copied
@@ -34,6 +40,7 @@ struct hub;
  * @lsr_seq: last persisted link-state sequence
  * @control_port: TCP and beacon UDP port, host order
  * @data_port: UDP port of the kernel's carrier, host order
+ * @proxy_port: TCP port other hubs' proxies reach ours on, 0 = none; told in our record
  * @ipv4_pool: network (host order), 0 = no IPv4
  * @ipv4_pool_prefix_len: 8..30
  * @ipv4_last: address used before, host order, 0 = none
@@ -46,7 +53,12 @@ struct hub;
  * @has_datapath: the kernel module is there
  * @cipher: preferred enum hubmesh_cipher, 0 = ChaCha20-Poly1305
  * @policy: who may send what; borrowed for the call and copied; NULL = nobody wrote any
+ * @peers_flags: HUBMESH_PEERS_F_*: what is exchanged with @peers alone
+ * @peers: hubs that these do not bar
+ * @n_peers: entries of @peers
  * @seed: for jitter and tie-breaks; the simulator's reproducibility
+ * @sender_secret: random, fresh at each start; what our frames for many are sealed with is
+ *	derived from it.  Copied into locked memory, wiped by hub_free()
  */
 struct hub_settings {
 	struct hub_id id;
@@ -56,7 +68,7 @@ struct hub_settings {
 	char mesh[HUB_NAME_MAX + 1];
 	char name[HUB_NAME_MAX + 1];
 	uint64_t boot_epoch, lsr_seq;
-	uint16_t control_port, data_port;
+	uint16_t control_port, data_port, proxy_port;
 	uint32_t ipv4_pool;
 	uint8_t ipv4_pool_prefix_len;
 	uint32_t ipv4_last;
@@ -67,7 +79,11 @@ struct hub_settings {
 	bool has_datapath;
 	uint32_t cipher;
 	const struct policy *policy;
+	uint32_t peers_flags;
+	struct hub_id peers[HUB_ALLOWED_MAX];
+	size_t n_peers;
 	uint64_t seed;
+	uint8_t sender_secret[HUB_SENDER_SECRET_LEN];
 };
 
 struct trust; /* daemon/trust/trust.h: roots and verification, pure */
@@ -202,6 +218,18 @@ void hub_on_clock(struct hub *hub, uint64_t now_ns, int64_t unix_s);
 /** hub_on_need_session() - The kernel holds frames for a hub without a seal key. */
 void hub_on_need_session(struct hub *hub, uint64_t now_ns, const struct hub_id *peer,
 			 struct effects *fx);
+/**
+ * hub_on_groups() - Other multicast groups are wanted here than before.
+ * @hub: daemon
+ * @now_ns: monotonic
+ * @flags: RECORD_GROUPS_*
+ * @groups: multicast addresses, 6 bytes each, sorted, each once; copied, the first
+ *	RECORD_GROUPS_MAX of them, and then everything is wanted
+ * @n_groups: entries of @groups
+ * @fx: appended to
+ */
+void hub_on_groups(struct hub *hub, uint64_t now_ns, uint32_t flags, const uint8_t (*groups)[6],
+		   size_t n_groups, struct effects *fx);
 /** hub_on_key_needed() - A key nears its frame limit. */
 void hub_on_key_needed(struct hub *hub, uint64_t now_ns, enum key_owner owner, uint32_t link,
 		       const struct hub_id *peer, uint8_t phase, struct effects *fx);
@@ -211,6 +239,18 @@ void hub_on_key_failed(struct hub *hub, uint64_t now_ns, enum key_owner owner, u
 /** hub_on_config() - New settings after SIGHUP; sessions stay. Identity may not change. */
 void hub_on_config(struct hub *hub, uint64_t now_ns, const struct hub_settings *settings,
 		   struct effects *fx);
+/**
+ * hub_on_revocations() - An operator hands us a list of a root's revocations.
+ * @hub: daemon
+ * @now_ns: monotonic
+ * @bytes: PEM or DER, borrowed
+ * @len: its length
+ * @fx: appended to
+ *
+ * Return: as trust_add_revocations().
+ */
+int hub_on_revocations(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len,
+		       struct effects *fx);
 /** hub_on_stop() - Say goodbye: neighbours learn at once. */
 void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
 
@@ -219,6 +259,7 @@ void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
  * @hub: provider
  * @now_ns: monotonic
  * @manifest: by name and version; its hub is filled in
+ * @state: what it begins as; one of that name and version that is there keeps its own
  * @fx: appended to
  *
  * May come before hub_on_start().
@@ -227,14 +268,14 @@ void hub_on_stop(struct hub *hub, uint64_t now_ns, struct effects *fx);
  * CATALOGUE_ENTRIES_MAX services.
  */
 int hub_on_service_set(struct hub *hub, uint64_t now_ns, const struct manifest *manifest,
-		       struct effects *fx);
+		       enum service_state state, struct effects *fx);
 /** hub_on_service_removed() - A service of ours is not offered any more. */
 void hub_on_service_removed(struct hub *hub, uint64_t now_ns, const char *name,
 			    const char *version_text, struct effects *fx);
 /** hub_on_service_state() - Its health check says otherwise than before, or it drains. */
 void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
 			  const char *version_text, enum service_state state, struct effects *fx);
-/** hub_on_service_history() - A version known from an earlier run; before hub_on_start(). */
+/** hub_on_service_history() - A version known from an earlier run; told once. */
 void hub_on_service_history(struct hub *hub, const struct registry_version *version);
 /** hub_on_service_cached() - Bytes of BLOB_KEEP from an earlier run; before hub_on_start(). */
 void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len);
@@ -246,9 +287,57 @@ void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *byte
  * @digest: manifest it was served under; one not in the registry any more is ignored
  * @is_error: it failed
  * @latency_us: how long it took
+ *
+ * Return: true when a version is ruled about: hub_on_timer() is due at once.
  */
-void hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id *provider,
+bool hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id *provider,
 			   const uint8_t digest[SHA256_LEN], bool is_error, uint64_t latency_us);
+
+/** enum hub_version_verb - what may be asked of versions */
+enum hub_version_verb {
+	HUB_VERSION_ROLLBACK, /* take @version no more; "": the highest offered */
+	HUB_VERSION_CANARY, /* @version gets @permille of new leases, others the rest; 0 ends it */
+	HUB_VERSION_PROMOTE, /* @version ("": the canary) is accepted and gets all new leases */
+	HUB_VERSION_PIN, /* only @version, or the manifest or code with that digest; "" any */
+	HUB_VERSION_CLEAR, /* forget rulings of @version; "": of all, pin and canary, too */
+};
+
+/**
+ * struct hub_version_order - an operator's order
+ * @verb: enum hub_version_verb
+ * @service: name
+ * @version: see the verb
+ * @permille: of CANARY
+ */
+struct hub_version_order {
+	enum hub_version_verb verb;
+	const char *service, *version;
+	uint32_t permille;
+};
+
+/**
+ * hub_on_version_order() - An operator wants another version to be used.
+ * @hub: whose users
+ * @now_ns: monotonic
+ * @order: borrowed
+ * @fx: appended to
+ *
+ * Return: 0; -EINVAL no service name, version, digest or share; -ENOENT nobody offers, or
+ * nothing is known of, such a version; -ENOSPC too many services with a wish.
+ */
+int hub_on_version_order(struct hub *hub, uint64_t now_ns, const struct hub_version_order *order,
+			 struct effects *fx);
+/** hub_on_version_ruling() - A ruling of an earlier run: what this one ruled, or was ordered, stays. */
+void hub_on_version_ruling(struct hub *hub, const struct versions_ruling *ruling);
+/** hub_on_version_wish() - A wish of an earlier run, likewise. */
+void hub_on_version_wish(struct hub *hub, const struct versions_wish *wish);
+/**
+ * hub_on_history_read() - What an earlier run has left was told, after hub_on_start().
+ * @hub: it is in force from now on
+ * @now_ns: monotonic
+ * @fx: appended to
+ */
+void hub_on_history_read(struct hub *hub, uint64_t now_ns, struct effects *fx);
 
 /**
  * hub_on_service_resolve() - A user needs a service.
@@ -264,6 +353,15 @@ void hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id
  */
 uint64_t hub_on_service_resolve(struct hub *hub, uint64_t now_ns, const struct broker_query *query,
 				struct effects *fx);
+/** hub_on_service_ejected() - A user's provider does worse than others: see broker_eject(). */
+void hub_on_service_ejected(struct hub *hub, uint64_t now_ns, uint64_t request,
+			    const struct hub_id *provider, const uint8_t *digest, uint64_t for_ns,
+			    struct effects *fx);
+/** hub_count_able() - Providers that could serve a request now: see broker_count_able(). */
+size_t hub_count_able(const struct hub *hub, uint64_t now_ns, uint64_t request);
+/** hub_on_service_lost() - A user's provider does not work for it: see broker_lost(). */
+void hub_on_service_lost(struct hub *hub, uint64_t now_ns, uint64_t request,
+			 const struct hub_id *provider, const uint8_t *digest, struct effects *fx);
 /** hub_on_service_released() - The user of a request is done. */
 void hub_on_service_released(struct hub *hub, uint64_t now_ns, uint64_t request,
 			     struct effects *fx);
@@ -286,6 +384,8 @@ void hub_on_service_released(struct hub *hub, uint64_t now_ns, uint64_t request,
  * @is_self: ourselves
  * @is_neighbour: a link of ours to it is alive
  * @has_seal: we have a seal key to transmit to it with
+ * @has_frames: frames get there; of ourselves: we have a data path
+ * @datapath: whether its record says that it has one
  * @n_links: neighbours its record lists
  * @zones: of its certificate, a zone list, "" none
  */
@@ -297,7 +397,8 @@ struct hub_view_hub {
 	uint64_t boot_epoch, lsr_seq;
 	uint32_t hops, cost_us;
 	uint64_t last_heard_ns;
-	bool is_self, is_neighbour, has_seal;
+	bool is_self, is_neighbour, has_seal, has_frames;
+	enum record_datapath datapath;
 	uint32_t n_links;
 	const char *zones;
 };
@@ -353,6 +454,11 @@ struct hub_view_session {
  * @broker_unroutable: without a way to the receiver, or out of hops
  * @broker_refused: to us, and not from whom they say, of another life, or seen before
  * @broker_limited: over the rate of a session
+ * @revocations_accepted: lists that came into force
+ * @revocations_refused: lists no root of ours has signed
+ * @revocations_limited: lists over the rate of a session, in or out
+ * @hubs_expelled: hubs that had to go
+ * @twins_heard: beacons and records of another machine with our key
  */
 struct hub_counters {
 	uint64_t beacons_sent, beacons_heard, beacons_malformed, beacons_other_version,
@@ -363,13 +469,23 @@ struct hub_counters {
 		records_limited;
 	uint64_t routes_computed, rekeys, id_conflicts, address_conflicts;
 	uint64_t pulls_limited, broker_forwarded, broker_unroutable, broker_refused, broker_limited;
+	uint64_t revocations_accepted, revocations_refused, revocations_limited, hubs_expelled,
+		twins_heard;
 };
 
 typedef int (*hub_view_hub_fn)(const struct hub_view_hub *view, void *arg);
 typedef int (*hub_view_link_fn)(const struct hub_view_link *view, void *arg);
 typedef int (*hub_view_session_fn)(const struct hub_view_session *view, void *arg);
+/**
+ * typedef hub_view_route_fn - How connections to a hub go.
+ * @route: its first links
+ * @cost_us: of all of it
+ * @hops: links to cross
+ * @has_frames: the kernel has it; else sessions and trunks go there, and other hubs carry those
+ * @arg: the caller's
+ */
 typedef int (*hub_view_route_fn)(const struct effect_route *route, uint32_t cost_us, uint32_t hops,
-				 void *arg);
+				 bool has_frames, void *arg);
 
 /* Each stops at the first non-zero return and passes it on. */
 int hub_for_each_hub(const struct hub *hub, hub_view_hub_fn fn, void *arg);
@@ -377,7 +493,8 @@ int hub_for_each_link(const struct hub *hub, hub_view_link_fn fn, void *arg);
 int hub_for_each_session(const struct hub *hub, hub_view_session_fn fn, void *arg);
 int hub_for_each_route(const struct hub *hub, hub_view_route_fn fn, void *arg);
 /**
- * hub_path() - Hubs on the way to a hub by our own topology, ourselves first.
+ * hub_path() - Hubs on the way to a hub by our own topology, ourselves first; where frames go
+ * there, their way.
  * @hub: where the way begins
  * @to: where it ends; ourselves gives one entry
  * @path: receives their ids, untouched on failure
@@ -391,8 +508,86 @@ const struct hub_settings *hub_get_settings(const struct hub *hub);
 uint64_t hub_route_generation(const struct hub *hub);
 /** hub_get_broker() - Requests and leases, to read. */
 const struct broker *hub_get_broker(const struct hub *hub);
+/** hub_get_versions() - Rulings and wishes, to read and to remember. */
+const struct versions *hub_get_versions(const struct hub *hub);
+/**
+ * hub_has_twin() - Was another machine with our identity heard within HUB_TWIN_NS?
+ * @hub: the hub
+ * @now_ns: monotonic
+ * @ago_ns: how long ago, if so
+ */
+bool hub_has_twin(const struct hub *hub, uint64_t now_ns, uint64_t *ago_ns);
+/** hub_is_revoked() - We are on a list ourselves. */
+bool hub_is_revoked(const struct hub *hub);
+/** hub_take_binding() - A hub's key seen for the first time, to remember. Return: false none. */
+bool hub_take_binding(struct hub *hub, uint8_t ret[HUB_PUBKEY_LEN]);
+/** hub_get_trust() - Lists of revocations, to read. */
+const struct trust *hub_get_trust(const struct hub *hub);
+/**
+ * hub_judge_certificate() - May a certificate take the place of ours?
+ * @hub: whose
+ * @der: the certificate
+ * @len: its bytes
+ * @unix_time_s: dates are judged by; 0 not known
+ * @ret: what it says, on success
+ *
+ * Return: trust_judge_hub(); TRUST_OTHER_HUB it is for another key than ours.
+ */
+enum trust_refusal hub_judge_certificate(struct hub *hub, const uint8_t *der, size_t len,
+					 int64_t unix_time_s, struct trust_identity *ret);
+/**
+ * hub_on_certificate() - Ours has been replaced; sessions and keys stay.
+ * @hub: whose
+ * @now_ns: monotonic
+ * @der: the new one; copied
+ * @len: its bytes
+ * @judged: what hub_judge_certificate() said it says
+ * @fx: effects are added
+ */
+void hub_on_certificate(struct hub *hub, uint64_t now_ns, const uint8_t *der, size_t len,
+			const struct trust_identity *judged, struct effects *fx);
+/** hub_judge_service() - A service certificate for our own key: trust_judge_service(). */
+enum trust_refusal hub_judge_service(struct hub *hub, const uint8_t *der, size_t len,
+				     int64_t unix_time_s, struct trust_service *ret);
 /** hub_get_registry() - Services of the mesh, to read. */
 const struct registry *hub_get_registry(const struct hub *hub);
+/**
+ * hub_find_proxy() - Where another hub's proxy is reached from here.
+ * @hub: ours
+ * @peer: the other one
+ * @ret: filled on success
+ *
+ * Over the mesh where frames go and both have seal keys for it, as any number of relays may lie
+ * between; else at the underlay address of a link that is alive; else over the mesh all the same
+ * where frames go: the first packet brings the keys.
+ *
+ * Return: 0; -ENOENT not known, or it has no proxy; -EHOSTUNREACH no way that TCP could take.
+ */
+int hub_find_proxy(const struct hub *hub, const struct hub_id *peer, struct endpoint *ret);
+
+#define HUB_RELAYS_MAX 8 /* links of a route, its backup, and some more */
+
+/**
+ * struct hub_relays - hubs on the ways to a hub
+ * @list: the last on the route that frames reach, if it is no neighbour; neighbours on the
+ *	route, then others; each once
+ * @n: entries of @list
+ * @hops: links to cross by the first of them
+ */
+struct hub_relays {
+	struct hub_id list[HUB_RELAYS_MAX];
+	size_t n;
+	uint32_t hops;
+};
+
+/**
+ * hub_find_relays() - Who may carry bytes to a hub whose proxy no TCP of ours reaches.
+ * @hub: ours
+ * @to: the far one
+ * @ret: hubs that hub_find_proxy() finds, and by which our topology knows a way that does not
+ *	lead back here; none of them for a neighbour, or one that is not known or has no proxy
+ */
+void hub_find_relays(const struct hub *hub, const struct hub_id *to, struct hub_relays *ret);
 /** hub_find() - By id, name, ULA or IPv4 text. Return: 0; -ENOENT; -ENOTUNIQ (name). */
 int hub_find(const struct hub *hub, const char *text, struct hub_id *ret);
 

@@ -5,9 +5,13 @@
  * hub.c tells the story, one function per event.  Its chapters:
  *   adjacency.c  paths to neighbours: dialling, links up and down, grace
  *   negotiate.c  link and seal keys over sessions, rekey
- *   flood.c      link-state records in and out, routes, addresses
+ *   sender.c     the key of frames for many: ours to others, theirs to us
+ *   flood.c      link-state records in and out, routes, trees, addresses
+ *   ways.c       routes of frames and of sessions
  *   services.c   catalogues and manifests in and out
  *   brokering.c  the broker's messages on their way
+ *   versioning.c results of services, rollbacks, what an operator wants of versions
+ *   revoking.c   lists of revocations in and out, and who must go
  *   guard.c      what the kernel lets hubs send
  *   view.c       the read side
  * All of them wire rooms together; none is called from outside.
@@ -22,12 +26,15 @@
 #include "daemon/hub/hub.h"
 #include "daemon/registry/registry.h"
 #include "daemon/routing/route.h"
+#include "daemon/routing/tree.h"
 #include "daemon/session/dialer.h"
 #include "daemon/session/keyring.h"
+#include "daemon/session/sender.h"
 #include "daemon/session/session.h"
 #include "daemon/topology/link_quality.h"
 #include "daemon/topology/lsdb.h"
 #include "daemon/trust/trust.h"
+#include "daemon/versions/versions.h"
 
 #define HUB_PATHS_MAX 1024 /* the link index stays small; kernel allows 65535 */
 #define HUB_ADDRESSES_MAX 16 /* per interface */
@@ -117,6 +124,9 @@ struct path {
  * @ipv4: its mesh address, as last told, network order, 0 = none
  * @zones: of the certificate it showed last, NULL none
  * @guard: as last told to the kernel
+ * @sender_proved: serial of our sender key that it has, 0 none
+ * @sender_rx: mask of the phases of its sender key that we have
+ * @sender_rx_phase: newest of them
  */
 struct peer {
 	struct hub_id hub;
@@ -129,6 +139,8 @@ struct peer {
 	struct in_addr ipv4;
 	char *zones;
 	struct policy_guard guard;
+	uint32_t sender_proved;
+	uint8_t sender_rx, sender_rx_phase;
 };
 
 struct iface {
@@ -167,6 +179,18 @@ struct own_service {
 	uint8_t state;
 };
 
+/**
+ * struct twin - what was heard of another machine with our identity
+ * @heard_ns: last; 0 never
+ * @said_ns: it was logged last; 0 never
+ * @check_at_ns: the next beacon that may be one is looked at then
+ * @was_behind: somebody has had a record of us that is newer than ours
+ */
+struct twin {
+	uint64_t heard_ns, said_ns, check_at_ns;
+	bool was_behind;
+};
+
 struct hub {
 	struct hub_settings settings;
 	uint8_t *cert; /* copy */
@@ -202,8 +226,16 @@ struct hub {
 	uint64_t lsr_seq, originated_ns;
 	bool is_record_due;
 	uint64_t anti_entropy_at, age_at;
-	struct routes routes;
+	struct routes routes; /* of sessions */
+	struct routes frame_routes; /* the kernel's */
+	struct trees trees;
+	uint8_t *sender_secret; /* locked memory */
+	struct sender sender;
+	uint32_t group_flags;
+	size_t n_groups;
+	uint8_t groups[RECORD_GROUPS_MAX][RECORD_GROUP_LEN];
 	uint64_t routed_ns, generation;
+	uint64_t route_changes; /* of any route: who serves best may be another one now */
 	bool are_routes_due, have_links_changed;
 	uint32_t ipv4; /* ours, host order */
 	uint8_t ipv4_prefix_len; /* as last told with it */
@@ -216,8 +248,12 @@ struct hub {
 
 	struct broker *broker;
 	uint64_t broker_seq, broker_changes;
+	struct versions *versions;
+	uint64_t versions_known; /* generation last settled */
 	struct policy *policy; /* copy */
 	char zones[ZONE_LIST_SIZE]; /* of our certificate */
+	bool is_revoked; /* we are, and have said so */
+	struct twin twin;
 };
 
 /* hub.c: shared by the chapters */
@@ -231,6 +267,9 @@ void session_end(struct hub *hub, uint64_t now_ns, struct session *session, cons
 /** session_released() - It is gone: keys, paths and seeds learn of it; frees it. */
 void session_released(struct hub *hub, uint64_t now_ns, struct session *session,
 		      struct effects *fx);
+/** neighbour_left() - All links and sessions to it end now, without grace. */
+void neighbour_left(struct hub *hub, uint64_t now_ns, const struct hub_id *peer, const char *reason,
+		    struct effects *fx);
 struct session *mesh_session_of(const struct hub *hub, const struct hub_id *peer, bool ready);
 struct session *path_session_of(const struct hub *hub, const struct hub_id *peer);
 /** hub_new_life() - Our epoch must grow while we run: drop all keys and sessions. */
@@ -250,6 +289,14 @@ void peer_set_epoch(struct hub *hub, uint64_t now_ns, struct peer *peer, uint64_
 
 /** beacon_renew() - Content changed: sign it anew. */
 void beacon_renew(struct hub *hub, bool is_leaving, struct effects *fx);
+
+/* twin.c */
+/** twin_on_beacon() - One with our key in it came; anybody may have sent it. */
+void twin_on_beacon(struct hub *hub, uint64_t now_ns, const struct endpoint *from,
+		    const uint8_t *bytes, size_t len, struct effects *fx);
+/** twin_on_record() - A verified one of us came that is newer than ours. */
+void twin_on_record(struct hub *hub, uint64_t now_ns, const struct record *record,
+		    struct effects *fx);
 
 /* adjacency.c */
 struct path *path_by_link(const struct hub *hub, uint32_t link);
@@ -293,8 +340,9 @@ void peer_free(struct peer *peer);
 void peer_set_guard(struct hub *hub, struct peer *peer, struct effects *fx);
 /** peer_set_zones() - A verified certificate of it says so: a zone list. */
 void peer_set_zones(struct hub *hub, struct peer *peer, const char *zones, struct effects *fx);
-/** session_set_zones() - The same from a session that is up. */
-void session_set_zones(struct hub *hub, const struct session_peer *session, struct effects *fx);
+/** session_judge() - Is the certificate of one that came up still good? Then take its zones. */
+enum trust_refusal session_judge(struct hub *hub, struct session *session,
+				 const struct session_peer *shown, struct effects *fx);
 /** guards_update() - peer_set_guard() of every hub. */
 void guards_update(struct hub *hub, struct effects *fx);
 /** policy_replace() - Take over a copy; NULL = nobody wrote any. Return: it differs. */
@@ -321,6 +369,25 @@ uint64_t keys_deadline(const struct hub *hub);
 void keys_delete(struct hub *hub, enum key_owner owner, uint32_t link, const struct hub_id *peer,
 		 uint8_t mask, struct effects *fx);
 
+/* sender.c */
+/** sender_session_ready() - The peer gets our key, if it lacks it. */
+void sender_session_ready(struct hub *hub, uint64_t now_ns, struct session *session,
+			  struct effects *fx);
+int on_sender_key(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+		  size_t len, struct effects *fx);
+int on_sender_have(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+		   size_t len, struct effects *fx);
+/** sender_peer_restarted() - It has no keys any more, ours nor its own. */
+void sender_peer_restarted(struct peer *peer, struct effects *fx);
+/** sender_peer_gone() - HUB_DEL has taken its keys: one that left must not read on. */
+void sender_peer_gone(struct hub *hub, uint64_t now_ns, struct peer *peer);
+/** sender_peers_changed() - Who must not have our key any more gets no further one. */
+void sender_peers_changed(struct hub *hub, uint64_t now_ns);
+/** sender_restart() - We begin a new life: others take our keys for lost. */
+void sender_restart(struct hub *hub, struct effects *fx);
+void sender_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t sender_deadline(const struct hub *hub);
+
 /* flood.c */
 int on_record(struct hub *hub, uint64_t now_ns, const uint8_t *bytes, size_t len, uint64_t from,
 	      struct effects *fx);
@@ -329,12 +396,45 @@ int on_digest(struct hub *hub, uint64_t now_ns, struct session *session, const u
 void send_digest(struct hub *hub, uint64_t now_ns, struct session *session, struct effects *fx);
 /** peer_make_known() - HUB_SET without addresses, if need be: keys must have an owner. */
 void peer_make_known(struct hub *hub, struct peer *peer, struct effects *fx);
+/** forget_hub() - Its record is gone: services, keys and addresses go, too. */
+void forget_hub(struct hub *hub, uint64_t now_ns, const struct hub_id *id, struct effects *fx);
+/** session_is_flooding() - It carries records and what must spread like them. */
+bool session_is_flooding(const struct session *session);
+/* ways.c */
+/** path_is_frameless() - One end of the link has a data path, the other has not. */
+bool path_is_frameless(const struct hub *hub, const struct path *path);
+/** way_of_frames() - NULL: the kernel has none. */
+const struct route *way_of_frames(const struct hub *hub, const struct hub_id *id);
+/** ways_to() - The routes by which programs' connections to a hub go. */
+const struct routes *ways_to(const struct hub *hub, const struct hub_id *id);
+/** way_to() - That one itself. Return: NULL unreachable. */
+const struct route *way_to(const struct hub *hub, const struct hub_id *id);
+/** way_of_addresses() - NULL: a mesh address would lead nowhere (or would, with a data path). */
+const struct route *way_of_addresses(const struct hub *hub, const struct hub_id *id);
+/**
+ * ways_compute() - Routes and trees from records and links, in place of those there are.
+ * @hub: its routes of sessions are overwritten without being freed
+ * @now_ns: monotonic
+ *
+ * Return: what the kernel has to be told has changed.
+ */
+bool ways_compute(struct hub *hub, uint64_t now_ns);
+
 void routes_update(struct hub *hub, uint64_t now_ns, struct effects *fx);
 /** topology_settle() - End of every event: routes and own record, if due. */
 void topology_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
 void topology_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t topology_deadline(const struct hub *hub);
 void ipv4_choose(struct hub *hub, struct effects *fx);
+
+/* revoking.c */
+/** revocations_send_have() - Which lists we have, with every DIGEST. */
+void revocations_send_have(struct hub *hub, uint64_t now_ns, struct session *session,
+			   struct effects *fx);
+int on_revocations_have(struct hub *hub, uint64_t now_ns, struct session *session,
+			const uint8_t *body, size_t len, struct effects *fx);
+int on_revocations(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
+		   size_t len, struct effects *fx);
 
 /* services.c */
 /** services_on_record() - A record was stored; @from: session it came on, 0 none. */
@@ -352,9 +452,23 @@ uint64_t services_deadline(const struct hub *hub);
 /* brokering.c */
 int on_broker(struct hub *hub, uint64_t now_ns, struct session *session, const uint8_t *body,
 	      size_t len, struct effects *fx);
+/** session_towards() - Session to the neighbour on the way to a hub. Return: NULL, no way now. */
+struct session *session_towards(struct hub *hub, const struct hub_id *to);
 /** brokering_settle() - End of every event: timers, and providers that changed. */
 void brokering_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
 uint64_t brokering_deadline(const struct hub *hub);
+/* versioning.c */
+/** versioning_rank() - For struct broker_world; @arg is the hub. */
+struct broker_rank versioning_rank(void *arg, const struct registry_instance *instance,
+				   uint32_t draw);
+/** versioning_fill() - What other hubs should hear, into our catalogue. */
+void versioning_fill(const struct hub *hub, struct catalogue *catalogue);
+/** versioning_settle() - End of every event: rulings that changed are kept and told. */
+void versioning_settle(struct hub *hub, uint64_t now_ns, struct effects *fx);
+uint64_t versioning_deadline(const struct hub *hub);
+/** services_publish() - Our services, or what we tell of others', changed. */
+void services_publish(struct hub *hub, uint64_t now_ns, struct effects *fx);
+
 /** hub_pubkey() - Return: false when no valid record of the hub is known. */
 bool hub_pubkey(struct hub *hub, const struct hub_id *id, uint8_t ret[HUB_PUBKEY_LEN]);
 

@@ -115,7 +115,7 @@ static uint32_t cipher_for(const struct hub *hub, const struct session *session)
 /* A pair's first key lets go what the kernel holds for it, which then needs a route. */
 static bool has_way_for_first_seal(const struct hub *hub, const struct peer *peer)
 {
-	return keyring_is_usable(&peer->seal) || routes_find(&hub->routes, &peer->hub);
+	return keyring_is_usable(&peer->seal) || way_of_frames(hub, &peer->hub);
 }
 
 /* Return: true when offered or not needed. */
@@ -373,7 +373,7 @@ static void seal_rekey(struct hub *hub, uint64_t now_ns, struct peer *peer, stru
 		peer->rekey_at = NEVER;
 	else if (path)
 		path->rekey_at = now_ns; /* a replacing session renews both */
-	else if (routes_find(&hub->routes, &peer->hub))
+	else if (way_of_frames(hub, &peer->hub))
 		seal_rekey_far(hub, now_ns, peer, fx);
 }
 

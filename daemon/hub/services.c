@@ -38,12 +38,12 @@ static int compare_entries(const void *a, const void *b)
 	return memcmp(a, b, SHA256_LEN);
 }
 
-/* Our services changed: another catalogue, record and beacon. */
-static void own_publish(struct hub *hub, uint64_t now_ns, struct effects *fx)
+void services_publish(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 	struct catalogue catalogue = {.hub = hub->settings.id, .n = hub->n_own};
 	uint8_t bytes[CATALOGUE_MAX];
 	const struct registry_blob *blob = NULL;
+	bool is_same;
 	int len;
 
 	for (size_t i = 0; i < hub->n_own; i++) {
@@ -51,9 +51,14 @@ static void own_publish(struct hub *hub, uint64_t now_ns, struct effects *fx)
 		catalogue.entries[i].state = hub->own[i].state;
 	}
 	qsort(catalogue.entries, catalogue.n, sizeof(catalogue.entries[0]), compare_entries);
+	versioning_fill(hub, &catalogue);
 	len = catalogue_encode(&catalogue, bytes, sizeof(bytes));
-	if (len > 0 && catalogue.n)
+	if (len > 0 && (catalogue.n || catalogue.n_rollbacks))
 		blob = registry_add_blob(hub->registry, now_ns, bytes, (size_t)len);
+	is_same = hub->has_catalogue == (blob != NULL) &&
+		  (!blob || memcmp(hub->catalogue, blob->digest, SHA256_LEN) == 0);
+	if (is_same)
+		return;
 	hub->has_catalogue = blob != NULL;
 	if (blob)
 		memcpy(hub->catalogue, blob->digest, SHA256_LEN);
@@ -66,21 +71,22 @@ static void own_publish(struct hub *hub, uint64_t now_ns, struct effects *fx)
 	topology_settle(hub, now_ns, fx);
 }
 
-static struct own_service *own_add(struct hub *hub, const struct manifest *manifest)
+static struct own_service *own_add(struct hub *hub, const struct manifest *manifest,
+				   enum service_state state)
 {
 	struct own_service *own;
 
 	if (hub->n_own == CATALOGUE_ENTRIES_MAX)
 		return NULL;
 	own = &hub->own[hub->n_own++];
-	*own = (struct own_service){.state = SERVICE_AVAILABLE};
+	*own = (struct own_service){.state = state};
 	memcpy(own->name, manifest->name, sizeof(own->name));
 	memcpy(own->version_text, manifest->version_text, sizeof(own->version_text));
 	return own;
 }
 
 int hub_on_service_set(struct hub *hub, uint64_t now_ns, const struct manifest *manifest,
-		       struct effects *fx)
+		       enum service_state state, struct effects *fx)
 {
 	struct own_service *own = own_find(hub, manifest->name, manifest->version_text);
 	struct manifest mine = *manifest;
@@ -96,13 +102,13 @@ int hub_on_service_set(struct hub *hub, uint64_t now_ns, const struct manifest *
 		return len;
 	blob = registry_add_blob(hub->registry, now_ns, bytes, (size_t)len);
 	if (!own && blob)
-		own = own_add(hub, &mine);
+		own = own_add(hub, &mine, state);
 	if (!own || !blob)
 		return -ENOSPC;
 	if (memcmp(own->digest, blob->digest, SHA256_LEN) == 0)
 		return 0;
 	memcpy(own->digest, blob->digest, SHA256_LEN);
-	own_publish(hub, now_ns, fx);
+	services_publish(hub, now_ns, fx);
 	return 0;
 }
 
@@ -114,7 +120,7 @@ void hub_on_service_removed(struct hub *hub, uint64_t now_ns, const char *name,
 	if (!own)
 		return;
 	*own = hub->own[--hub->n_own];
-	own_publish(hub, now_ns, fx);
+	services_publish(hub, now_ns, fx);
 }
 
 void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
@@ -127,7 +133,7 @@ void hub_on_service_state(struct hub *hub, uint64_t now_ns, const char *name,
 	own->state = state;
 	effects_log(fx, LOG_CLASS_INFO, "event=service-state service=%s version=%s state=%s", name,
 		    version_text, service_state_name(state));
-	own_publish(hub, now_ns, fx);
+	services_publish(hub, now_ns, fx);
 }
 
 void hub_on_service_history(struct hub *hub, const struct registry_version *version)
@@ -139,15 +145,6 @@ void hub_on_service_cached(struct hub *hub, uint64_t now_ns, const uint8_t *byte
 {
 	if (len > 0 && len <= MANIFEST_MAX)
 		registry_add_blob(hub->registry, now_ns, bytes, len);
-}
-
-void hub_on_service_result(struct hub *hub, uint64_t now_ns, const struct hub_id *provider,
-			   const uint8_t digest[SHA256_LEN], bool is_error, uint64_t latency_us)
-{
-	struct registry_instance *instance = registry_find(hub->registry, provider, digest);
-
-	if (instance)
-		registry_result(hub->registry, now_ns, instance, is_error, latency_us);
 }
 
 /* ---- others' ------------------------------------------------------------- */
@@ -174,15 +171,21 @@ static bool can_pull(const struct session *session)
 	return session->state == SESSION_READY && session->kind == SESSION_PATH;
 }
 
-/* The one the record came on; else any, not the one that was asked in vain. */
+/*
+ * The one it was heard of on; else the one towards the owner, who has it for sure; else any, not
+ * the one that was asked in vain.  Of many neighbours most may wait for us to have it.
+ */
 static uint64_t pick_session(struct hub *hub, const struct registry_want *want)
 {
 	const struct session *from = sessions_find(&hub->sessions, want->from);
+	const struct session *towards = session_towards(hub, &want->hub);
 	size_t n = hub->sessions.n, start = prng_below(&hub->prng, n);
 	uint64_t picked = 0;
 
 	if (from && can_pull(from))
 		return from->id;
+	if (towards && can_pull(towards) && towards->id != want->session)
+		return towards->id;
 	for (size_t i = 0; i < n; i++) {
 		const struct session *session = hub->sessions.list[(start + i) % n];
 

@@ -11,7 +11,7 @@
 
 static struct hub_view_hub view_of(const struct hub *hub, const struct lsdb_entry *entry)
 {
-	const struct route *route = routes_find(&hub->routes, &entry->hub);
+	const struct route *route = way_to(hub, &entry->hub);
 	const struct peer *peer = peer_find(hub, &entry->hub);
 	bool is_self = hub_id_equal(&entry->hub, &hub->settings.id);
 	struct hub_view_hub view = {
@@ -25,6 +25,9 @@ static struct hub_view_hub view_of(const struct hub *hub, const struct lsdb_entr
 		.last_heard_ns = is_self ? 0 : entry->accepted_ns,
 		.is_self = is_self,
 		.has_seal = peer && keyring_is_usable(&peer->seal),
+		.has_frames = is_self ? hub->settings.has_datapath
+				      : way_of_frames(hub, &entry->hub) != NULL,
+		.datapath = entry->datapath,
 		.n_links = entry->n_links,
 		.zones = is_self	       ? hub->zones
 			 : peer && peer->zones ? peer->zones
@@ -126,21 +129,25 @@ int hub_for_each_route(const struct hub *hub, hub_view_route_fn fn, void *arg)
 	int r = 0;
 
 	for (size_t i = 0; i < hub->routes.n && !r; i++) {
-		const struct route *route = &hub->routes.list[i];
+		const struct route *route = way_to(hub, &hub->routes.list[i].hub);
 		struct effect_route view = {
-			.hub = route->hub, .n_via = route->n_via, .backup = route->backup};
+			.hub = route->hub,
+			.n_via = route->n_via,
+			.backup = route->backup,
+			.tunnel_end = route->tunnel_end,
+		};
 
 		for (uint32_t v = 0; v < route->n_via; v++)
 			view.via[v] = (struct effect_nexthop){.link = route->via[v], .weight = 1};
 		r = fn(&view, route->cost_us < UINT32_MAX ? route->cost_us : UINT32_MAX,
-		       route->hops, arg);
+		       route->hops, way_of_frames(hub, &route->hub), arg);
 	}
 	return r;
 }
 
 int hub_path(const struct hub *hub, const struct hub_id *to, struct hub_id *path, size_t max)
 {
-	return routes_path(&hub->routes, &hub->settings.id, to, path, max);
+	return routes_path(ways_to(hub, to), &hub->settings.id, to, path, max);
 }
 
 const struct hub_counters *hub_counters(const struct hub *hub)

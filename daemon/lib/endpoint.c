@@ -22,6 +22,11 @@ bool endpoint_equal_address(const struct endpoint *a, const struct endpoint *b)
 	return memcmp(&a->addr6, &b->addr6, sizeof(a->addr6)) == 0;
 }
 
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return endpoint_equal_address(a, b) && a->port == b->port;
+}
+
 const char *endpoint_format(const struct endpoint *ep, char buf[ENDPOINT_STRLEN])
 {
 	char address[INET6_ADDRSTRLEN], scope[16] = "";
@@ -123,4 +128,23 @@ int endpoint_parse(const char *text, struct endpoint *ret)
 	if (r == 0)
 		*ret = ep;
 	return r;
+}
+
+socklen_t endpoint_to_sockaddr(const struct endpoint *ep, struct sockaddr_storage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (ep->family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)ret;
+
+		*in = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_port = htons(ep->port), .sin_addr = ep->addr4};
+		return sizeof(*in);
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+	*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+				     .sin6_port = htons(ep->port),
+				     .sin6_addr = ep->addr6,
+				     .sin6_scope_id = ep->ifindex};
+	return sizeof(*in6);
 }

@@ -29,7 +29,11 @@ struct endpoint {
 
 /** endpoint_equal_address() - Same family, address and interface; port ignored. */
 bool endpoint_equal_address(const struct endpoint *a, const struct endpoint *b);
+/** endpoint_equal() - Same family, address, interface and port. */
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 const char *endpoint_format(const struct endpoint *ep, char buf[ENDPOINT_STRLEN]);
+/** endpoint_to_sockaddr() - Return: its length. */
+socklen_t endpoint_to_sockaddr(const struct endpoint *ep, struct sockaddr_storage *ret);
 /** endpoint_parse() - "1.2.3.4:5", "[::1]:5", port optional (0). Return: 0 or -EINVAL. */
 int endpoint_parse(const char *text, struct endpoint *ret);
 

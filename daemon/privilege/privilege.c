@@ -11,13 +11,15 @@
  * every libc and library update and fail at run time on some machine; the
  * listed calls are those no code path of a network daemon needs and every
  * exploit chain wants: executing, tracing, mounting, loading code into the
- * kernel, namespaces, raw devices, identity changes, clocks.
+ * kernel, namespaces, raw devices, identity changes, clocks.  Of bpf() two
+ * commands stay: they change a table whose descriptor we hold (redirect/).
  */
 #include "daemon/privilege/privilege.h"
 
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/bpf.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -26,66 +28,17 @@
 #include <unistd.h>
 
 #include "daemon/lib/memory.h"
+#include "daemon/privilege/syscalls.h"
 
 static const char *const forbidden[] = {
 	/* other programs */
 	"execve",
 	"execveat",
-	"ptrace",
-	"process_vm_readv",
-	"process_vm_writev",
-	"kcmp",
-	"pidfd_getfd",
 	"process_madvise",
 	"personality",
-	"uselib",
-	/* file systems */
-	"mount",
-	"umount2",
-	"pivot_root",
-	"chroot",
-	"move_mount",
-	"open_tree",
-	"fsopen",
-	"fsconfig",
-	"fsmount",
-	"fspick",
-	"mount_setattr",
-	"swapon",
-	"swapoff",
-	"quotactl",
-	"acct",
+	/* device nodes; mkfifo is none of ours either */
 	"mknod",
 	"mknodat",
-	"open_by_handle_at",
-	"fanotify_init",
-	/* the kernel */
-	"init_module",
-	"finit_module",
-	"delete_module",
-	"kexec_load",
-	"kexec_file_load",
-	"reboot",
-	"bpf",
-	"perf_event_open",
-	"userfaultfd",
-	"io_uring_setup",
-	"io_uring_enter",
-	"io_uring_register",
-	"iopl",
-	"ioperm",
-	"modify_ldt",
-	"lookup_dcookie",
-	"syslog",
-	/* keys, namespaces, names */
-	"keyctl",
-	"add_key",
-	"request_key",
-	"unshare",
-	"setns",
-	"sethostname",
-	"setdomainname",
-	"vhangup",
 	/* identity */
 	"setuid",
 	"setgid",
@@ -97,19 +50,7 @@ static const char *const forbidden[] = {
 	"setfsuid",
 	"setfsgid",
 	"capset",
-	/* clocks */
-	"settimeofday",
-	"clock_settime",
-	"clock_adjtime",
-	"adjtimex",
 };
-
-/* The leak checker of a sanitizer build traces its own process at exit. */
-#ifdef __SANITIZE_ADDRESS__
-#define PTRACE_IS_ALLOWED 1
-#else
-#define PTRACE_IS_ALLOWED 0
-#endif
 
 int privilege_hide_memory(void)
 {
@@ -182,22 +123,30 @@ int privilege_drop(const struct privilege_account *account, bool binds_low_port,
 	return 0;
 }
 
+/* Everything but BPF_MAP_UPDATE_ELEM and BPF_MAP_DELETE_ELEM. */
+static int forbid_bpf(scmp_filter_ctx filter)
+{
+	int error;
+
+	_Static_assert(BPF_MAP_DELETE_ELEM == BPF_MAP_UPDATE_ELEM + 1, "a range of two");
+	error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 1,
+				 SCMP_A0(SCMP_CMP_LT, BPF_MAP_UPDATE_ELEM));
+	if (error)
+		return error;
+	return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 1,
+				SCMP_A0(SCMP_CMP_GT, BPF_MAP_DELETE_ELEM));
+}
+
 int privilege_filter_syscalls(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	int error = filter ? 0 : -ENOMEM;
+	scmp_filter_ctx filter;
+	int error = syscalls_filter_new(SCMP_ACT_KILL_PROCESS, &filter);
 
-	if (!error) /* a call by another architecture's numbers would dodge the list */
-		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	for (size_t i = 0; i < ARRAY_SIZE(forbidden) && !error; i++) {
-		int number = seccomp_syscall_resolve_name(forbidden[i]);
-
-		/* Unknown to this libseccomp or absent on this architecture. */
-		if (number == __NR_SCMP_ERROR || number < 0 ||
-		    (PTRACE_IS_ALLOWED && number == SCMP_SYS(ptrace)))
-			continue;
-		error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, number, 0);
-	}
+	if (!error)
+		error = syscalls_refuse(filter, SCMP_ACT_KILL_PROCESS, forbidden,
+					ARRAY_SIZE(forbidden));
+	if (!error)
+		error = forbid_bpf(filter);
 	if (!error)
 		error = seccomp_load(filter);
 	seccomp_release(filter);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define PRIVILEGE_LOW_PORTS_END 1024 /* those below take CAP_NET_BIND_SERVICE */
+
 /**
  * struct privilege_account - who to become
  * @uid: account

@@ -15,11 +15,15 @@
  * @has_catalogue: @catalogue is named by its record
  * @catalogue: digest of the catalogue its record names
  * @applied: instances follow @catalogue; else its bytes are missing
+ * @n_rollbacks: entries of @rollbacks
+ * @rollbacks: of the catalogue applied last, owned
  */
 struct registry_hub {
 	struct hub_id hub;
 	bool has_catalogue, applied;
 	uint8_t catalogue[SHA256_LEN];
+	size_t n_rollbacks;
+	struct catalogue_rollback *rollbacks;
 };
 
 /**
@@ -65,6 +69,8 @@ void registry_free(struct registry *registry)
 		return;
 	for (size_t i = 0; i < registry->n_instances; i++)
 		free(registry->instances[i]);
+	for (size_t i = 0; i < registry->n_hubs; i++)
+		free(registry->hubs[i].rollbacks);
 	for (size_t i = 0; i < registry->n_blobs; i++) {
 		free(registry->blobs[i]->bytes);
 		free(registry->blobs[i]);
@@ -131,6 +137,13 @@ static void blob_remove(struct registry *registry, size_t i)
 	free(blob);
 }
 
+/* Services that come and go in quick succession leave a catalogue each. */
+static bool is_crowded(const struct registry *registry)
+{
+	return registry->n_blobs > REGISTRY_BLOBS_CROWDED ||
+	       registry->bytes > REGISTRY_BYTES_CROWDED;
+}
+
 const struct registry_blob *registry_add_blob(struct registry *registry, uint64_t now_ns,
 					      const uint8_t *bytes, size_t len)
 {
@@ -157,7 +170,8 @@ const struct registry_blob *registry_add_blob(struct registry *registry, uint64_
 	blob->len = len;
 	blob->used_ns = now_ns;
 	registry->bytes += len;
-	registry->sweep_at = earlier(registry->sweep_at, now_ns + REGISTRY_SWEEP_NS);
+	registry->sweep_at = earlier(registry->sweep_at,
+				     is_crowded(registry) ? now_ns : now_ns + REGISTRY_SWEEP_NS);
 	return blob;
 }
 
@@ -299,15 +313,18 @@ static void versions_make_room(struct registry *registry, const char *name,
 	version_remove(registry, oldest);
 }
 
-/* A zeroed line behind those of the same service and hub. */
+/* A zeroed line behind those of the same service and hub that were not seen later. */
 static struct registry_version *version_insert(struct registry *registry, const char *name,
-					       const struct hub_id *hub)
+					       const struct hub_id *hub, int64_t first_unix_s)
 {
 	struct registry_version *version;
 	size_t at = 0;
 
 	while (at < registry->n_versions && version_order(&registry->versions[at], name, hub) <= 0)
 		at++;
+	while (at > 0 && version_order(&registry->versions[at - 1], name, hub) == 0 &&
+	       registry->versions[at - 1].first_unix_s > first_unix_s)
+		at--;
 	registry->versions =
 		grown(registry->versions, registry->n_versions, sizeof(*registry->versions));
 	memmove(&registry->versions[at + 1], &registry->versions[at],
@@ -327,7 +344,8 @@ static void version_seen(struct registry *registry, uint64_t now_ns, int64_t uni
 
 	if (!version) {
 		versions_make_room(registry, manifest->name, &manifest->hub);
-		version = version_insert(registry, manifest->name, &manifest->hub);
+		/* The newest, whatever the clock says that the others were seen by. */
+		version = version_insert(registry, manifest->name, &manifest->hub, INT64_MAX);
 		version->first_unix_s = unix_s;
 		memcpy(version->version_text, manifest->version_text,
 		       sizeof(version->version_text));
@@ -338,22 +356,41 @@ static void version_seen(struct registry *registry, uint64_t now_ns, int64_t uni
 	version->last_unix_s = unix_s;
 }
 
+static void version_add_past(struct registry_version *line, const struct registry_version *past)
+{
+	line->requests += past->requests;
+	line->errors += past->errors;
+	line->latency_us_sum += past->latency_us_sum;
+	if (past->first_unix_s)
+		line->first_unix_s = past->first_unix_s;
+}
+
 bool registry_restore_version(struct registry *registry, const struct registry_version *version)
 {
-	struct registry_version *line;
+	struct registry_version *line = version_find(registry, &version->hub, version->digest);
 	size_t same = 0;
 
+	if (line) {
+		version_add_past(line, version);
+		return false;
+	}
 	for (size_t i = 0; i < registry->n_versions; i++)
 		same += version_order(&registry->versions[i], version->name, &version->hub) == 0;
 	if (registry->n_versions == REGISTRY_VERSIONS_MAX ||
-	    same == REGISTRY_VERSIONS_PER_SERVICE_MAX ||
-	    version_find(registry, &version->hub, version->digest))
+	    same == REGISTRY_VERSIONS_PER_SERVICE_MAX)
 		return false;
-	line = version_insert(registry, version->name, &version->hub);
+	line = version_insert(registry, version->name, &version->hub, version->first_unix_s);
 	*line = *version;
 	line->is_current = false;
 	line->last_ns = 0;
 	return true;
+}
+
+int64_t registry_last_seen_s(const struct registry_version *version, uint64_t now_ns)
+{
+	if (!version->is_current || !version->last_unix_s)
+		return version->last_unix_s;
+	return version->last_unix_s + (int64_t)((now_ns - version->last_ns) / NSEC_PER_SEC);
 }
 
 const struct registry_version *registry_version_at(const struct registry *registry, size_t i)
@@ -402,6 +439,21 @@ struct registry_instance *registry_find(const struct registry *registry, const s
 	return NULL;
 }
 
+const struct registry_instance *registry_find_version(const struct registry *registry,
+						      const struct hub_id *hub, const char *name,
+						      const char *version_text)
+{
+	const struct registry_instance *instance;
+
+	for (size_t i = registry_first(registry, name);
+	     (instance = registry_at(registry, i)) && strcmp(instance->manifest.name, name) == 0;
+	     i++)
+		if (hub_id_equal(&instance->manifest.hub, hub) &&
+		    strcmp(instance->manifest.version_text, version_text) == 0)
+			return instance;
+	return NULL;
+}
+
 size_t registry_count(const struct registry *registry)
 {
 	return registry->n_instances;
@@ -435,6 +487,7 @@ static void instance_remove(struct registry *registry, uint64_t now_ns, size_t i
 		version_find(registry, &instance->manifest.hub, instance->digest);
 
 	if (version) {
+		version->last_unix_s = registry_last_seen_s(version, now_ns);
 		version->is_current = false;
 		version->last_ns = now_ns;
 	}
@@ -480,7 +533,7 @@ static int instance_add(struct registry *registry, uint64_t now_ns, int64_t unix
 	instance = registry->instances[i] = xnew(struct registry_instance);
 	memcpy(instance->digest, entry->digest, SHA256_LEN);
 	instance->state = entry->state;
-	instance->since_ns = now_ns;
+	instance->since_ns = instance->state_ns = now_ns;
 	instance->manifest = *manifest;
 	instance->live.free_slots = manifest->slots;
 	instance->live.price_micro = manifest->price_micro;
@@ -489,12 +542,13 @@ static int instance_add(struct registry *registry, uint64_t now_ns, int64_t unix
 	return 0;
 }
 
-static void instance_set_state(struct registry *registry, struct registry_instance *instance,
-			       uint8_t state)
+static void instance_set_state(struct registry *registry, uint64_t now_ns,
+			       struct registry_instance *instance, uint8_t state)
 {
 	if (instance->state == state)
 		return;
 	instance->state = state;
+	instance->state_ns = now_ns;
 	registry->generation++;
 }
 
@@ -550,7 +604,7 @@ static int use_manifest(struct registry *registry, uint64_t now_ns, int64_t unix
 
 	blob->used_ns = now_ns;
 	if (instance) {
-		instance_set_state(registry, instance, entry->state);
+		instance_set_state(registry, now_ns, instance, entry->state);
 		return 0;
 	}
 	r = manifest_decode(blob->bytes, blob->len, &manifest);
@@ -559,6 +613,33 @@ static int use_manifest(struct registry *registry, uint64_t now_ns, int64_t unix
 	if (!hub_id_equal(&manifest.hub, hub))
 		return -EACCES;
 	return instance_add(registry, now_ns, unix_s, &manifest, entry);
+}
+
+static void take_rollbacks(struct registry_hub *hub, const struct catalogue *catalogue)
+{
+	free(hub->rollbacks);
+	hub->rollbacks = NULL;
+	hub->n_rollbacks = catalogue->n_rollbacks;
+	if (hub->n_rollbacks)
+		hub->rollbacks =
+			xmemdup(catalogue->rollbacks, hub->n_rollbacks * sizeof(*hub->rollbacks));
+}
+
+const struct catalogue_rollback *registry_find_rollback(const struct registry *registry,
+							const uint8_t build[SHA256_LEN], size_t *i,
+							struct hub_id *hub)
+{
+	while (*i < registry->n_hubs) {
+		const struct registry_hub *one = &registry->hubs[(*i)++];
+
+		for (size_t k = 0; k < one->n_rollbacks; k++) {
+			if (memcmp(one->rollbacks[k].build, build, SHA256_LEN) != 0)
+				continue;
+			*hub = one->hub;
+			return &one->rollbacks[k];
+		}
+	}
+	return NULL;
 }
 
 /* The catalogue's bytes are here: instances follow it, missing manifests are wanted. */
@@ -575,6 +656,7 @@ static int apply_catalogue(struct registry *registry, uint64_t now_ns, int64_t u
 	if (!hub_id_equal(&catalogue.hub, &id))
 		return -EACCES;
 	hub->applied = true;
+	take_rollbacks(hub, &catalogue);
 	wants_remove_of(registry, &id);
 	instances_prune(registry, now_ns, &id, &catalogue);
 	for (size_t i = 0; i < catalogue.n && !result; i++) {
@@ -624,6 +706,7 @@ void registry_forget_hub(struct registry *registry, uint64_t now_ns, const struc
 	instances_prune(registry, now_ns, id, NULL);
 	if (i == registry->n_hubs || !hub_id_equal(&registry->hubs[i].hub, id))
 		return;
+	free(registry->hubs[i].rollbacks);
 	memmove(&registry->hubs[i], &registry->hubs[i + 1],
 		(registry->n_hubs - i - 1) * sizeof(*registry->hubs));
 	registry->n_hubs--;
@@ -677,6 +760,7 @@ int registry_take(struct registry *registry, uint64_t now_ns, int64_t unix_s,
 	struct hub_id id = want->hub;
 	struct registry_hub *hub = hub_find(registry, &id);
 	bool is_catalogue = want->is_catalogue;
+	uint64_t from = want->session;
 	struct catalogue_entry entry;
 	const struct registry_blob *blob;
 	int r;
@@ -695,7 +779,7 @@ int registry_take(struct registry *registry, uint64_t now_ns, int64_t unix_s,
 	registry->counters.blobs_accepted++;
 	if (is_catalogue)
 		return apply_catalogue(registry, now_ns, unix_s, hub,
-				       blob_find(registry, blob->digest), 0);
+				       blob_find(registry, blob->digest), from);
 	if (!catalogue_names(registry, hub, blob->digest, &entry))
 		return 0;
 	return use_manifest(registry, now_ns, unix_s, &id, &entry,
@@ -741,15 +825,19 @@ static void mark_used(struct registry *registry, uint64_t now_ns)
 
 bool registry_expire(struct registry *registry, uint64_t now_ns, uint8_t digest[SHA256_LEN])
 {
+	uint64_t keep_ns = is_crowded(registry) ? 1 : REGISTRY_KEEP_NS;
+	size_t oldest = 0;
+
 	if (now_ns < registry->sweep_at)
 		return false;
 	mark_used(registry, now_ns);
-	for (size_t i = 0; i < registry->n_blobs; i++) {
-		if (now_ns >= registry->blobs[i]->used_ns + REGISTRY_KEEP_NS) {
-			memcpy(digest, registry->blobs[i]->digest, SHA256_LEN);
-			blob_remove(registry, i);
-			return true;
-		}
+	for (size_t i = 1; i < registry->n_blobs; i++)
+		if (registry->blobs[i]->used_ns < registry->blobs[oldest]->used_ns)
+			oldest = i;
+	if (registry->n_blobs && now_ns >= registry->blobs[oldest]->used_ns + keep_ns) {
+		memcpy(digest, registry->blobs[oldest]->digest, SHA256_LEN);
+		blob_remove(registry, oldest);
+		return true;
 	}
 	registry->sweep_at = registry->n_blobs ? now_ns + REGISTRY_SWEEP_NS : NEVER;
 	return false;
@@ -811,6 +899,11 @@ void registry_result(struct registry *registry, uint64_t now_ns, struct registry
 	version->requests++;
 	version->errors += is_error;
 	version->latency_us_sum += is_error ? 0 : latency_us;
+}
+
+const struct registry_counters *registry_counters(const struct registry *registry)
+{
+	return &registry->counters;
 }
 
 struct registry_counters *registry_get_counters(struct registry *registry)

@@ -25,6 +25,9 @@
 #define REGISTRY_INSTANCES_MAX 4096
 #define REGISTRY_BLOBS_MAX 8192
 #define REGISTRY_BYTES_MAX (4 << 20) /* of all blobs: keeps the daemon small */
+/* Beyond these what no catalogue names goes at once, the longest unused first. */
+#define REGISTRY_BLOBS_CROWDED (REGISTRY_BLOBS_MAX / 4 * 3)
+#define REGISTRY_BYTES_CROWDED (REGISTRY_BYTES_MAX / 4 * 3)
 #define REGISTRY_WANTS_MAX 4096
 #define REGISTRY_ASKERS_MAX 8 /* sessions that wait for one blob we want too */
 #define REGISTRY_VERSIONS_MAX 1024
@@ -63,13 +66,14 @@ struct registry_live {
  * @digest: of its manifest
  * @state: enum service_state, from the catalogue
  * @since_ns: when we first had it
+ * @state_ns: when @state became what it is
  * @manifest: what it promises
  * @live: how it does
  */
 struct registry_instance {
 	uint8_t digest[SHA256_LEN];
 	uint8_t state;
-	uint64_t since_ns;
+	uint64_t since_ns, state_ns;
 	struct manifest manifest;
 	struct registry_live live;
 };
@@ -81,7 +85,7 @@ struct registry_instance {
  * @version_text: as in the manifest
  * @digest: of the manifest
  * @first_unix_s: when it came, 0 = clock not known
- * @last_unix_s: when it was last in force
+ * @last_unix_s: when it was last in force, while it is when it came; see registry_last_seen_s()
  * @last_ns: the same, monotonic
  * @is_current: in the hub's catalogue
  * @requests: results reported
@@ -242,6 +246,10 @@ void registry_result(struct registry *registry, uint64_t now_ns, struct registry
 
 /** registry_generation() - Another number whenever the set of instances or a state changed. */
 uint64_t registry_generation(const struct registry *registry);
+/** registry_find_version() - Of a hub's service; NULL: it does not offer that. */
+const struct registry_instance *registry_find_version(const struct registry *registry,
+						      const struct hub_id *hub, const char *name,
+						      const char *version_text);
 size_t registry_count(const struct registry *registry);
 /** registry_at() - Instances in order of name, then hub, then digest. */
 struct registry_instance *registry_at(const struct registry *registry, size_t i);
@@ -252,13 +260,29 @@ struct registry_instance *registry_find(const struct registry *registry, const s
 /**
  * registry_restore_version() - A line of history from an earlier run.
  * @registry: is new, or has less than its share of the service
- * @version: copied; not current before a catalogue names it
+ * @version: copied; not current before a catalogue names it.  If the line is there, for the file
+ *	could be read late, the results of both count; so it may be told once
  *
  * Return: false when there is no room, or the line is there.
  */
 bool registry_restore_version(struct registry *registry, const struct registry_version *version);
+/** registry_last_seen_s() - When a version was in force last, Unix time: now, if it is. 0 not known. */
+int64_t registry_last_seen_s(const struct registry_version *version, uint64_t now_ns);
 /** registry_version_at() - History in order of name, hub, first seen; NULL at the end. */
 const struct registry_version *registry_version_at(const struct registry *registry, size_t i);
+
+/**
+ * registry_find_rollback() - Hubs that say they have rolled a build back.
+ * @registry: has their catalogues
+ * @build: see versions_key()
+ * @i: where to look on, 0 at first; advanced
+ * @hub: filled with who says so
+ *
+ * Return: what it says; NULL no further one.
+ */
+const struct catalogue_rollback *registry_find_rollback(const struct registry *registry,
+							const uint8_t build[SHA256_LEN], size_t *i,
+							struct hub_id *hub);
 
 /**
  * struct registry_counters - what became of bytes
@@ -271,7 +295,8 @@ struct registry_counters {
 	uint64_t blobs_accepted, blobs_refused, blobs_unwanted, hubs_full;
 };
 
-/** registry_get_counters() - To read; hub.c counts unwanted blobs through it. */
+const struct registry_counters *registry_counters(const struct registry *registry);
+/** registry_get_counters() - hub.c counts unwanted blobs through it. */
 struct registry_counters *registry_get_counters(struct registry *registry);
 
 #endif

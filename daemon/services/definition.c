@@ -13,6 +13,7 @@
 #include "daemon/services/health.h"
 
 #define TEXT_MAX 255
+#define LEAST "name, version, protocol and endpoints"
 
 /**
  * struct definition_file - what the file says, before checks; NULL = key absent
@@ -21,6 +22,8 @@
  * @protocol: word
  * @interface: word
  * @digest: hexadecimal
+ * @body: word
+ * @descriptor: path
  * @endpoints: list
  * @capabilities: list
  * @credentials: list
@@ -32,11 +35,12 @@
  * @needs: section
  * @available: section
  * @health: section
+ * @run: section
  * @price_micro: number
  * @format: number
  */
 struct definition_file {
-	char *name, *version, *protocol, *interface, *digest;
+	char *name, *version, *protocol, *interface, *digest, *body, *descriptor;
 	char **endpoints, **capabilities, **credentials, **zones;
 	uint32_t endpoints_count, capabilities_count, credentials_count, zones_count;
 	struct {
@@ -49,6 +53,7 @@ struct definition_file {
 		char *kind, *target;
 		int64_t *interval_ms, *timeout_ms, *failures;
 	} health;
+	struct run_file run;
 	int64_t *price_micro, *format;
 };
 
@@ -94,6 +99,8 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT(definition_file, protocol),
 	TEXT(definition_file, interface),
 	TEXT(definition_file, digest),
+	TEXT(definition_file, body),
+	TEXT(definition_file, descriptor),
 	LIST(endpoints, MANIFEST_ENDPOINTS_MAX),
 	LIST(capabilities, MANIFEST_CAPABILITIES_MAX),
 	LIST(credentials, MANIFEST_CREDENTIALS_MAX),
@@ -101,6 +108,7 @@ static const cyaml_schema_field_t file_fields[] = {
 	SECTION(needs),
 	SECTION(available),
 	SECTION(health),
+	SECTION(run),
 	NUMBER(definition_file, price_micro),
 	NUMBER(definition_file, format),
 	CYAML_FIELD_END,
@@ -109,6 +117,8 @@ static const cyaml_schema_field_t file_fields[] = {
 static const cyaml_schema_value_t file_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, definition_file, file_fields),
 };
+
+static const struct config_form form = {&file_schema, "Documentation/manifest.rst", LEAST};
 
 struct check {
 	const struct definition_file *file;
@@ -144,6 +154,21 @@ static const struct number {
 	{"health.timeout_ms", FILE_AT(health.timeout_ms), RET_AT(health_timeout_ms), 10, 60000,
 	 1000},
 	{"health.failures", FILE_AT(health.failures), RET_AT(health_failures), 1, 100, 3},
+	{"run.memory_mib", FILE_AT(run.memory_mib), RET_AT(run.memory_mib), 0,
+	 LAUNCH_MEMORY_MAX_MIB, 0},
+	{"run.cpu_milli", FILE_AT(run.cpu_milli), RET_AT(run.cpu_milli), 0, LAUNCH_CPU_MAX_MILLI,
+	 0},
+	{"run.pids", FILE_AT(run.pids), RET_AT(run.pids), 0, LAUNCH_PIDS_MAX - 1, 256},
+	{"run.open_files", FILE_AT(run.open_files), RET_AT(run.open_files), 0, LAUNCH_FILES_MAX, 0},
+	{"run.restart_ms", FILE_AT(run.restart_ms), RET_AT(run.policy.wait_ms), 10, 3600000, 200},
+	{"run.restart_max_ms", FILE_AT(run.restart_max_ms), RET_AT(run.policy.wait_max_ms), 10,
+	 3600000, 30000},
+	{"run.restarts", FILE_AT(run.restarts), RET_AT(run.policy.failures_max), 1, 1000000, 10},
+	{"run.ready_ms", FILE_AT(run.ready_ms), RET_AT(run.policy.ready_ms), 100, 3600000, 30000},
+	{"run.drain_ms", FILE_AT(run.drain_ms), RET_AT(run.policy.drain_ms), 0, 3600000, 5000},
+	{"run.stop_ms", FILE_AT(run.stop_ms), RET_AT(run.policy.stop_ms), 10, 3600000, 5000},
+	{"run.timeout_ms", FILE_AT(run.timeout_ms), RET_AT(run.timeout_ms), 10, 3600000, 10000},
+	{"run.concurrency", FILE_AT(run.concurrency), RET_AT(run.concurrency), 1, 64, 4},
 };
 
 static void check_number(struct check *check, const struct number *number)
@@ -237,6 +262,42 @@ static void check_digest(struct check *check)
 		check->ret->manifest.has_code = true;
 }
 
+static void check_body(struct check *check)
+{
+	const char *text = check->file->body;
+	int body = text ? manifest_body_parse(text) : MANIFEST_BODY_NONE;
+
+	if (body < 0)
+		complain(check, "body",
+			 "body '%.32s' is not known; write one of none, json, cbor, msgpack", text);
+	else if (body && check->ret->manifest.protocol != MANIFEST_HTTP1 &&
+		 check->ret->manifest.protocol != MANIFEST_HTTP2)
+		complain(check, "body",
+			 "body is of services that speak HTTP; write protocol: http1 or http2, or "
+			 "leave body out");
+	else
+		check->ret->manifest.body = (uint8_t)body;
+}
+
+static void check_descriptor(struct check *check)
+{
+	const char *path = check->file->descriptor;
+
+	if (!path)
+		return;
+	if (check->ret->manifest.protocol != MANIFEST_GRPC)
+		complain(check, "descriptor",
+			 "descriptor is of services that speak gRPC; write protocol: grpc, or "
+			 "leave descriptor out");
+	else if (!descriptor_path_is_valid(path))
+		complain(check, "descriptor",
+			 "descriptor '%.64s' is no file; write the name of one beside this "
+			 "definition, or an absolute path",
+			 path);
+	else
+		memcpy(check->ret->descriptor, path, strlen(path) + 1);
+}
+
 static void check_endpoints(struct check *check)
 {
 	struct manifest *m = &check->ret->manifest;
@@ -297,6 +358,11 @@ static void check_health(struct check *check)
 	const char *kind = check->file->health.kind, *target = check->file->health.target;
 	int health = kind ? manifest_health_parse(kind) : MANIFEST_HEALTH_NONE;
 
+	if (!kind && config_lines_has(check->lines, "health")) {
+		complain(check, "health.kind",
+			 "'health.kind' is missing; write one of none, tcp, http, grpc, command");
+		return;
+	}
 	if (health < 0) {
 		complain(check, "health.kind",
 			 "health.kind '%.32s' is not known; write one of none, tcp, http, grpc, "
@@ -309,13 +375,14 @@ static void check_health(struct check *check)
 		check->ret->manifest.health_interval_ms = 0;
 	if (target)
 		memcpy(check->ret->health_target, target, strlen(target) + 1);
-	if (health == MANIFEST_HEALTH_COMMAND) /* meshd gives up the right to run programs */
-		complain(check, "health.kind",
-			 "this meshd cannot run commands; write tcp, http or grpc");
+	if (health == MANIFEST_HEALTH_COMMAND && !target)
+		complain(check, "health.target",
+			 "'health.target' is missing; write the command, an absolute path and its "
+			 "arguments");
 	else if (target && !health_target_is_valid((uint8_t)health, target))
 		complain(check, "health.target",
 			 "health.target '%.64s' does not fit the kind; write ADDRESS:PORT for tcp, "
-			 "/PATH for http, a service for grpc",
+			 "/PATH for http, a service for grpc, /PROGRAM and arguments for command",
 			 target);
 }
 
@@ -328,6 +395,25 @@ static void check_format(struct check *check)
 			 *format, MANIFEST_FORMAT);
 }
 
+/* Its endpoint is meshd's, which speaks HTTP/1.1; that may be carried as bytes. */
+static void check_function(struct check *check)
+{
+	uint8_t protocol = check->ret->manifest.protocol;
+
+	if (check->ret->run.kind == RUN_FUNCTION && protocol != MANIFEST_HTTP1 &&
+	    protocol != MANIFEST_TCP)
+		complain(check, "protocol",
+			 "protocol '%.32s' is not what a function is called by; write protocol: "
+			 "http1",
+			 check->file->protocol);
+}
+
+static void check_run(struct check *check)
+{
+	run_check(&check->file->run, config_lines_has(check->lines, "run"), check->lines,
+		  &check->ret->run, check->errors);
+}
+
 static int check_all(struct check *check)
 {
 	check_name(check);
@@ -335,6 +421,8 @@ static int check_all(struct check *check)
 	check_protocol(check);
 	check_interface(check);
 	check_digest(check);
+	check_body(check);
+	check_descriptor(check);
 	check_endpoints(check);
 	CHECK_WORDS(check, capabilities);
 	CHECK_WORDS(check, credentials);
@@ -342,6 +430,8 @@ static int check_all(struct check *check)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		check_number(check, &numbers[i]);
 	check_health(check);
+	check_run(check);
+	check_function(check);
 	check_format(check);
 	return check->errors->n ? -EINVAL : 0;
 }
@@ -367,11 +457,11 @@ int definition_parse(const char *file, const uint8_t *bytes, size_t len,
 	if (len == 0 || len > DEFINITION_FILE_MAX) {
 		config_error(&errors, 1,
 			     len ? "longer than %d bytes; write less"
-				 : "empty; write at least name, version, protocol and endpoints",
+				 : "empty; write at least " LEAST,
 			     DEFINITION_FILE_MAX);
 		return -EINVAL;
 	}
-	if (config_lines_scan(bytes, len, &file_schema, lines, &errors))
+	if (config_lines_scan(bytes, len, &form, lines, &errors))
 		return -EINVAL;
 	loaded = cyaml_load_data(bytes, len, &cyaml, &file_schema, (cyaml_data_t **)&content, NULL);
 	check.file = content;

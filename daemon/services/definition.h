@@ -9,6 +9,8 @@
 #ifndef SERVICES_DEFINITION_H
 #define SERVICES_DEFINITION_H
 
+#include "daemon/services/descriptor.h"
+#include "daemon/services/run.h"
 #include "daemon/wire/manifest.h"
 
 #define DEFINITION_FILE_MAX 16384
@@ -19,12 +21,16 @@
  * struct service_definition - what the file says, defaults filled in
  * @manifest: what other hubs get to see, but for its hub
  * @health_target: what the check asks for, see manifest.rst; "" = the kind's default
+ * @descriptor: file that says what its messages are, "" none: for this hub alone
+ * @run: how its program is run
  * @health_timeout_ms: of one check
  * @health_failures: in a row until the service is failing
  */
 struct service_definition {
 	struct manifest manifest;
 	char health_target[DEFINITION_TARGET_MAX + 1];
+	char descriptor[DESCRIPTOR_PATH_MAX + 1];
+	struct run_definition run;
 	uint32_t health_timeout_ms, health_failures;
 };
 

@@ -24,6 +24,7 @@
 /**
  * struct attempt - one check
  * @owner: NULL when it does not matter any more
+ * @has_stream: it has a socket
  * @stream: the socket, one of the two
  * @connect: request to libuv
  * @timeout: ends it
@@ -34,10 +35,12 @@
  * @line: beginning of the answer of http
  * @line_len: bytes there
  * @grpc: NULL but for grpc
+ * @task: the program of a command, while it runs
  * @buf: for reading
  */
 struct attempt {
 	struct health *owner;
+	bool has_stream;
 	union {
 		uv_stream_t any;
 		uv_tcp_t tcp;
@@ -52,12 +55,14 @@ struct attempt {
 	char line[STATUS_LINE_MAX + 1];
 	size_t line_len;
 	struct grpc_check *grpc;
+	struct runtime_task *task;
 	char buf[2048];
 };
 
 struct health {
 	uv_loop_t *loop;
-	struct service_definition definition;
+	struct runtime *runtime;
+	const struct service_definition *definition;
 	health_fn fn;
 	void *arg;
 	uv_timer_t timer;
@@ -81,7 +86,7 @@ static void note_success(struct health *health)
 {
 	health->failures = 0;
 	health->successes++;
-	if (health->successes >= HEALTH_RECOVERED)
+	if (!health->has_result || health->successes >= HEALTH_RECOVERED)
 		set_state(health, SERVICE_AVAILABLE, "");
 }
 
@@ -91,7 +96,7 @@ static void note_failure(struct health *health, const char *why)
 
 	health->successes = 0;
 	health->failures++;
-	if (is_first || health->failures >= health->definition.health_failures)
+	if (is_first || health->failures >= health->definition->health_failures)
 		set_state(health, SERVICE_FAILING, why);
 }
 
@@ -112,7 +117,10 @@ static void attempt_close(struct attempt *attempt)
 	if (attempt->is_over)
 		return;
 	attempt->is_over = true;
-	uv_close((uv_handle_t *)&attempt->stream, on_handle_closed);
+	if (attempt->task)
+		runtime_forget(attempt->task);
+	if (attempt->has_stream)
+		uv_close((uv_handle_t *)&attempt->stream, on_handle_closed);
 	uv_close((uv_handle_t *)&attempt->timeout, on_handle_closed);
 }
 
@@ -230,7 +238,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void on_connected(uv_connect_t *connect, int status)
 {
 	struct attempt *attempt = connect->data;
-	const struct service_definition *d = attempt->owner ? &attempt->owner->definition : NULL;
+	const struct service_definition *d = attempt->owner ? attempt->owner->definition : NULL;
 
 	if (attempt->is_over || !d)
 		return;
@@ -256,10 +264,12 @@ static void on_connected(uv_connect_t *connect, int status)
 
 static void attempt_connect(struct attempt *attempt, uv_loop_t *loop, const char *endpoint)
 {
-	struct sockaddr_storage address = {0};
+	struct sockaddr_storage address;
 	struct endpoint at;
 	int r;
 
+	attempt->has_stream = true;
+	attempt->handles++;
 	if (strncmp(endpoint, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
 		uv_pipe_init(loop, &attempt->stream.pipe, 0);
 		attempt->stream.any.data = attempt;
@@ -270,23 +280,44 @@ static void attempt_connect(struct attempt *attempt, uv_loop_t *loop, const char
 	uv_tcp_init(loop, &attempt->stream.tcp);
 	attempt->stream.any.data = attempt;
 	endpoint_parse(endpoint, &at); /* the definition was checked */
-	if (at.family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&address;
-
-		*in = (struct sockaddr_in){
-			.sin_family = AF_INET, .sin_port = htons(at.port), .sin_addr = at.addr4};
-	} else {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-
-		*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-					     .sin6_port = htons(at.port),
-					     .sin6_addr = at.addr6,
-					     .sin6_scope_id = at.ifindex};
-	}
+	endpoint_to_sockaddr(&at, &address);
 	r = uv_tcp_connect(&attempt->connect, &attempt->stream.tcp,
 			   (const struct sockaddr *)&address, on_connected);
 	if (r < 0)
 		attempt_end_uv(attempt, "connecting", r);
+}
+
+static void on_command_ended(void *arg, const struct runtime_end *end)
+{
+	struct attempt *attempt = arg;
+	char why[HEALTH_WHY_MAX];
+
+	attempt->task = NULL;
+	snprintf(why, sizeof(why), "the command: %.100s", end->text);
+	attempt_end(attempt, end->has_run && !end->signal && !end->status ? NULL : why);
+}
+
+/* Words between blanks; what the service's program may not, its check may not either. */
+static void attempt_run(struct attempt *attempt, struct health *health)
+{
+	const struct service_definition *d = health->definition;
+	const struct runtime_events events = {.ended = on_command_ended, .arg = attempt};
+	char target[DEFINITION_TARGET_MAX + 1], *rest = NULL, error[RUNTIME_TEXT_MAX];
+	struct launch_spec spec;
+
+	run_fill_spec(&d->run, d->manifest.name, &spec);
+	if (spec.is_bundle)
+		spec.directory = "/";
+	spec.is_bundle = false;
+	spec.argv.n = 0;
+	memcpy(target, d->health_target, sizeof(target));
+	for (char *word = strtok_r(target, " ", &rest); word && spec.argv.n < LAUNCH_WORDS_MAX;
+	     word = strtok_r(NULL, " ", &rest))
+		spec.argv.list[spec.argv.n++] = word;
+	spec.argv.list[spec.argv.n] = NULL;
+	attempt->task = runtime_start(health->runtime, &spec, NULL, 0, &events, error);
+	if (!attempt->task)
+		attempt_end(attempt, error);
 }
 
 static const char *endpoint_of(const struct service_definition *d)
@@ -305,23 +336,29 @@ static void on_due(uv_timer_t *timer)
 		return; /* the timeout may be longer than the interval */
 	attempt = health->attempt = xnew(struct attempt);
 	attempt->owner = health;
-	attempt->handles = 2;
+	attempt->handles = 1;
 	attempt->connect.data = attempt;
-	if (health->definition.manifest.health == MANIFEST_HEALTH_GRPC)
-		attempt->grpc = grpc_check_new(health->definition.health_target);
+	if (health->definition->manifest.health == MANIFEST_HEALTH_GRPC)
+		attempt->grpc = grpc_check_new(health->definition->health_target);
 	uv_timer_init(health->loop, &attempt->timeout);
 	attempt->timeout.data = attempt;
-	uv_timer_start(&attempt->timeout, on_timeout, health->definition.health_timeout_ms, 0);
-	attempt_connect(attempt, health->loop, endpoint_of(&health->definition));
+	uv_timer_start(&attempt->timeout, on_timeout, health->definition->health_timeout_ms, 0);
+	if (health->definition->manifest.health == MANIFEST_HEALTH_COMMAND)
+		attempt_run(attempt, health);
+	else
+		attempt_connect(attempt, health->loop, endpoint_of(health->definition));
 }
 
-struct health *health_new(uv_loop_t *loop, const struct service_definition *definition,
+struct health *health_new(uv_loop_t *loop, struct runtime *runtime,
+			  const struct service_definition *definition, enum service_state state,
 			  health_fn fn, void *arg)
 {
 	struct health *health = xnew(struct health);
 
 	health->loop = loop;
-	health->definition = *definition;
+	health->runtime = runtime;
+	health->definition = definition;
+	health->state = state;
 	health->fn = fn;
 	health->arg = arg;
 	uv_timer_init(loop, &health->timer);
@@ -357,6 +394,8 @@ bool health_target_is_valid(uint8_t kind, const char *target)
 		return target[0] == '/' && !strpbrk(target, " \t\r\n");
 	case MANIFEST_HEALTH_GRPC:
 		return strlen(target) <= GRPC_SERVICE_MAX;
+	case MANIFEST_HEALTH_COMMAND:
+		return target[0] == '/';
 	default:
 		return false;
 	}

@@ -4,8 +4,9 @@
  *
  * A shell.  Connects to the service's first endpoint (or what the check's
  * target says) at its interval: tcp wants a connection, http a status below
- * 400 for GET of the target, grpc SERVING of grpc.health.v1.Health.  One check
- * at a time, bounded in time and bytes.
+ * 400 for GET of the target, grpc SERVING of grpc.health.v1.Health, command
+ * exit status 0 of a program run by the launcher.  One check at a time, bounded
+ * in time and bytes.
  *
  * A service is failing after so many failures in a row, and at once if its
  * very first check fails; it is available again after HEALTH_RECOVERED
@@ -16,6 +17,7 @@
 
 #include <uv.h>
 
+#include "daemon/runtime/runtime.h"
 #include "daemon/services/definition.h"
 
 #define HEALTH_RECOVERED 2
@@ -35,13 +37,16 @@ typedef void (*health_fn)(void *arg, enum service_state state, const char *why);
 /**
  * health_new() - Check a service from now on; the first time at once.
  * @loop: drives it
- * @definition: with a health kind other than none; copied
+ * @runtime: runs commands; NULL: they fail
+ * @definition: with a health kind other than none; borrowed until health_free()
+ * @state: what it is believed to be; SERVICE_FAILING ends with a first success
  * @fn: told of changes, never from within this call
  * @arg: handed to @fn
  *
  * Return: the checker, never NULL.
  */
-struct health *health_new(uv_loop_t *loop, const struct service_definition *definition,
+struct health *health_new(uv_loop_t *loop, struct runtime *runtime,
+			  const struct service_definition *definition, enum service_state state,
 			  health_fn fn, void *arg);
 /** health_free() - No call follows; memory goes with the loop's next turns. NULL is allowed. */
 void health_free(struct health *health);
@@ -49,7 +54,8 @@ void health_free(struct health *health);
 /**
  * health_target_is_valid() - Can this target be checked?
  * @kind: enum manifest_health
- * @target: "" is the default: the first endpoint, "/", or the server as a whole
+ * @target: "" is the default: the first endpoint, "/", or the server as a whole; of a command
+ *	its path and arguments, with blanks between
  */
 bool health_target_is_valid(uint8_t kind, const char *target);
 

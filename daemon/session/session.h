@@ -49,8 +49,12 @@ enum session_kind { SESSION_PATH, SESSION_SEED, SESSION_MESH };
  * @digest_from: an unfinished DIGEST continues after this hub
  * @has_digest_from: there is one
  * @digest_sent_ns: when we last sent ours, 0 never
+ * @has_cert: @cert_digest is set
+ * @cert_digest: SHA-256 of the certificate it was opened with
  * @blobs_full_at: rate limit of blobs the peer pulls
  * @broker_full_at: rate limit of broker messages it hands us
+ * @lists_in_full_at: rate limit of lists of revocations it hands us
+ * @lists_out_full_at: likewise that it gets
  */
 struct session {
 	uint64_t id;
@@ -69,7 +73,9 @@ struct session {
 	struct hub_id digest_from;
 	bool has_digest_from;
 	uint64_t digest_sent_ns;
-	uint64_t blobs_full_at, broker_full_at;
+	bool has_cert;
+	uint8_t cert_digest[SHA256_LEN];
+	uint64_t blobs_full_at, broker_full_at, lists_in_full_at, lists_out_full_at;
 };
 
 /**

@@ -76,7 +76,8 @@ bool session_allows(const struct session *session, uint8_t message, uint8_t key_
 	if (session->kind != SESSION_MESH)
 		return true;
 	if (message == CONTROL_RECORD || message == CONTROL_DIGEST || message == CONTROL_PULL ||
-	    message == CONTROL_BLOB)
+	    message == CONTROL_BLOB || message == CONTROL_REVOCATIONS ||
+	    message == CONTROL_REVOCATIONS_HAVE)
 		return false;
 	return !key || key->owner != key_owner_link;
 }

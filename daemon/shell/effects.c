@@ -93,13 +93,29 @@ static int install_key(struct daemon *d, const struct effect *effect)
 	return error;
 }
 
+/* Ours has a direction to transmit, another hub's one to receive. */
+static int install_sender_key(struct daemon *d, const struct effect *effect)
+{
+	bool is_own = hub_id_equal(&effect->key.hub, &hub_get_settings(d->hub)->id);
+	const uint8_t *material = effect->key.material;
+	int error = datapath_key_install(d->datapath, KEY_OWNER_SENDER, 0, &effect->key.hub,
+					 effect->key.phase, effect->key.cipher,
+					 is_own ? NULL : material, is_own ? material : NULL,
+					 HM_SEAL_KEYMAT_LEN);
+
+	if (error)
+		log_failure(d, "sender-key-install", error);
+	return error;
+}
+
 /* Return: 0; -errno the key is not in place, and hub.c has been told. */
 static int run_key(struct daemon *d, const struct effect *effect)
 {
 	int error;
 
 	if (effect->kind == EFFECT_KEY_INSTALL) {
-		error = install_key(d, effect);
+		error = effect->key.owner == KEY_OWNER_SENDER ? install_sender_key(d, effect)
+							      : install_key(d, effect);
 	} else if (effect->kind == EFFECT_KEY_USE) {
 		error = datapath_key_use(d->datapath, effect->key.owner, effect->key.link,
 					 &effect->key.hub, effect->key.phase);
@@ -165,8 +181,7 @@ static void run_table(struct daemon *d, const struct effect *effect)
 		break;
 	case EFFECT_ROUTES:
 		what = "routes";
-		error = datapath_routes(dp, effect->routes.generation, effect->routes.routes,
-					effect->routes.n_routes);
+		error = datapath_routes(dp, effect);
 		break;
 	default: /* EFFECT_ADDRESSES */
 		what = "addresses";
@@ -239,6 +254,12 @@ static void run_effect(struct daemon *d, size_t at)
 	case EFFECT_BLOB_FORGET:
 		daemon_run_blob(d, effect);
 		break;
+	case EFFECT_VERSIONS:
+		daemon_keep_versions(d);
+		break;
+	case EFFECT_REVOCATIONS:
+		daemon_run_revocations(d, effect);
+		break;
 	case EFFECT_LOG:
 		write_log(effect);
 		break;
@@ -280,6 +301,8 @@ void daemon_run_effects(struct daemon *d)
 		effects_clear(&d->running);
 	}
 	d->is_running = false;
+	daemon_keep_bindings(d);
+	proxy_settle(d->proxy);
 	set_deadline(d);
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "daemon/lib/log.h"
 #include "daemon/lib/prng.h"
@@ -16,6 +17,44 @@
 uint64_t daemon_now_ns(void *arg)
 {
 	return uv_hrtime(); /* CLOCK_MONOTONIC */
+}
+
+/* --- the end --- */
+
+static int count_session(const struct hub_view_session *view, void *arg)
+{
+	return view->is_up;
+}
+
+static void on_stop_step(uv_timer_t *timer)
+{
+	struct daemon *d = timer->data;
+	bool is_said = daemon_now_ns(d) >= d->stop_at_ns ||
+		       !hub_for_each_session(d->hub, count_session, NULL);
+
+	if (is_said && proxy_is_drained(d->proxy))
+		uv_stop(&d->loop);
+}
+
+static void stop(struct daemon *d)
+{
+	if (d->is_stopping) {
+		uv_stop(&d->loop); /* asked twice: at once */
+		return;
+	}
+	d->is_stopping = true;
+	d->stop_at_ns = daemon_now_ns(d) + DAEMON_STOP_MS * NSEC_PER_MSEC;
+	proxy_drain(d->proxy);
+	if (d->config.keep_interface && d->datapath && !d->exit_status) {
+		/* Neighbours keep a link without a session for a while; a goodbye ends it. */
+		notify_send("STOPPING=1\nSTATUS=Leaving the traffic to the kernel");
+		d->stop_at_ns = 0;
+	} else {
+		notify_send("STOPPING=1\nSTATUS=Saying goodbye");
+		hub_on_stop(d->hub, daemon_now_ns(d), &d->fx);
+		daemon_run_effects(d);
+	}
+	uv_timer_start(&d->stop, on_stop_step, DAEMON_STOP_STEP_MS, DAEMON_STOP_STEP_MS);
 }
 
 /* --- datapath --- */
@@ -50,12 +89,51 @@ static void on_key_needed(void *arg, enum key_owner owner, uint32_t link, const 
 	daemon_run_effects(d);
 }
 
+static void on_groups(void *arg, uint32_t flags, const uint8_t (*groups)[6], size_t n_groups)
+{
+	struct daemon *d = arg;
+
+	hub_on_groups(d->hub, daemon_now_ns(d), flags, groups, n_groups, &d->fx);
+	daemon_run_effects(d);
+}
+
+/* Every key in the kernel is gone, and so is what hub.c believes: only a start makes it anew. */
+static void on_gone(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_error(LOG_LOCAL_CLASS,
+		  "event=datapath-gone interface=%s text=\"the interface was deleted or the module "
+		  "removed; meshd ends, start it again (systemd does)\"",
+		  datapath_ifname(d->datapath));
+	d->exit_status = EX_UNAVAILABLE;
+	stop(d);
+}
+
+/*
+ * The interface is made before privileges are dropped, and what the hub is to others depends on it:
+ * a start is the way to have it that is tried every day.
+ */
+void daemon_on_module(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_warning(
+		LOG_LOCAL_CLASS,
+		"event=datapath-came text=\"the kernel module is loaded now; meshd ends, start it "
+		"again (systemd does)\"");
+	d->exit_status = EX_UNAVAILABLE;
+	stop(d);
+}
+
 struct datapath_events daemon_datapath_events(struct daemon *d)
 {
 	return (struct datapath_events){
 		.link = on_link,
 		.need_session = on_need_session,
 		.key_needed = on_key_needed,
+		.groups = on_groups,
+		.gone = on_gone,
 		.arg = d,
 	};
 }
@@ -155,6 +233,8 @@ static void on_clock(uv_timer_t *timer)
 
 	hub_on_clock(d->hub, daemon_now_ns(d), daemon_unix_time());
 	daemon_run_effects(d);
+	daemon_warn_of_certificates(d);
+	store_retry(d->store);
 }
 
 static void on_history(uv_timer_t *timer)
@@ -170,40 +250,13 @@ static void on_watchdog(uv_timer_t *timer)
 
 /* --- signals --- */
 
-static int count_session(const struct hub_view_session *view, void *arg)
-{
-	return view->is_up;
-}
-
-static void on_stop_step(uv_timer_t *timer)
-{
-	struct daemon *d = timer->data;
-
-	if (daemon_now_ns(d) >= d->stop_at_ns || !hub_for_each_session(d->hub, count_session, NULL))
-		uv_stop(&d->loop);
-}
-
 static void on_stop_signal(uv_signal_t *handle, int signum)
 {
 	struct daemon *d = handle->data;
 
-	if (d->is_stopping) {
-		uv_stop(&d->loop); /* asked twice: at once */
-		return;
-	}
-	d->is_stopping = true;
-	d->stop_at_ns = daemon_now_ns(d) + DAEMON_STOP_MS * NSEC_PER_MSEC;
-	log_info(LOG_INFO_CLASS, "event=stopping signal=%d", signum);
-	if (d->config.keep_interface && d->datapath) {
-		/* Neighbours keep a link without a session for a while; a goodbye ends it. */
-		notify_send("STOPPING=1\nSTATUS=Leaving the traffic to the kernel");
-		uv_stop(&d->loop);
-		return;
-	}
-	notify_send("STOPPING=1\nSTATUS=Saying goodbye");
-	hub_on_stop(d->hub, daemon_now_ns(d), &d->fx);
-	daemon_run_effects(d);
-	uv_timer_start(&d->stop, on_stop_step, DAEMON_STOP_STEP_MS, DAEMON_STOP_STEP_MS);
+	if (!d->is_stopping)
+		log_info(LOG_INFO_CLASS, "event=stopping signal=%d", signum);
+	stop(d);
 }
 
 static void on_hangup_signal(uv_signal_t *handle, int signum)
@@ -253,15 +306,23 @@ void daemon_start_events(struct daemon *d)
 	services_start(d->services);
 	hub_on_start(d->hub, daemon_now_ns(d), &d->fx);
 	daemon_run_effects(d);
+	proxy_start(d->proxy, d->hub);
 }
 
 void daemon_close_events(struct daemon *d)
 {
 	uv_handle_t *handles[] = {
-		(uv_handle_t *)&d->deadline,	  (uv_handle_t *)&d->clock,
-		(uv_handle_t *)&d->history_timer, (uv_handle_t *)&d->watchdog,
-		(uv_handle_t *)&d->stop,	  (uv_handle_t *)&d->on_terminate,
-		(uv_handle_t *)&d->on_interrupt,  (uv_handle_t *)&d->on_hangup,
+		(uv_handle_t *)&d->deadline,
+		(uv_handle_t *)&d->clock,
+		(uv_handle_t *)&d->history_timer,
+		(uv_handle_t *)&d->watchdog,
+		(uv_handle_t *)&d->stop,
+		(uv_handle_t *)&d->on_terminate,
+		(uv_handle_t *)&d->on_interrupt,
+		(uv_handle_t *)&d->on_hangup,
+		(uv_handle_t *)&d->identity_watch,
+		(uv_handle_t *)&d->identities_watch,
+		(uv_handle_t *)&d->identities_settle,
 	};
 
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)

@@ -19,6 +19,15 @@ static bool is_same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* The launcher was told before it could be told anything else. */
+static bool is_same_runtime(const struct config *old, const struct config *new)
+{
+	for (size_t i = 0; i < CONFIG_RUNTIME_USERS_MAX; i++)
+		if (!is_same_text(old->runtime_users[i], new->runtime_users[i]))
+			return false;
+	return is_same_text(old->runtime_bundles, new->runtime_bundles);
+}
+
 /* Name of the first setting whose change needs a restart, or NULL. */
 static const char *needs_restart(const struct config *old, const struct config *new)
 {
@@ -32,6 +41,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "user";
 	if (!is_same_text(old->services_dir, new->services_dir))
 		return "services.directory";
+	if (!is_same_runtime(old, new))
+		return "runtime";
 	if (!is_same_text(old->ifname, new->ifname))
 		return "interface.name";
 	if (old->is_udp_only != new->is_udp_only)
@@ -40,6 +51,15 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "ports.control";
 	if (old->data_port != new->data_port)
 		return "ports.data";
+	if (!endpoint_equal(&old->names_listen, &new->names_listen))
+		return "names.listen";
+	if (!endpoint_equal(&old->names_upstream, &new->names_upstream))
+		return "names.upstream";
+	if (old->is_redirect_off != new->is_redirect_off ||
+	    !is_same_text(old->redirect_cgroup, new->redirect_cgroup))
+		return "redirect.cgroup";
+	if (old->proxy->port != new->proxy->port || old->proxy->has_port != new->proxy->has_port)
+		return "proxy.port";
 	return NULL;
 }
 
@@ -86,7 +106,9 @@ static void apply(struct daemon *d)
 	*settings = *hub_get_settings(d->hub);
 	daemon_fill_settings(&d->config, settings);
 	hub_on_config(d->hub, daemon_now_ns(d), settings, &d->fx);
+	daemon_apply_topology(d);
 	secret_free(settings);
+	proxy_reload(d->proxy, d->config.proxy);
 	daemon_run_effects(d);
 }
 
@@ -122,6 +144,9 @@ int daemon_reload(void *arg, char *error, size_t error_size)
 	config_fini(&d->config);
 	d->config = config;
 	apply(d);
+	daemon_reload_revocations(d);
+	daemon_reload_certificate(d);
+	daemon_reload_service_identities(d);
 	log_info(LOG_INFO_CLASS, "event=reloaded file=%s", d->config_path);
 	return 0;
 }

@@ -10,10 +10,10 @@
 #include "daemon/lib/memory.h"
 #include "daemon/shell/daemon.h"
 
-static int on_set(void *arg, const struct service_definition *definition)
+static int on_set(void *arg, const struct service_definition *definition, enum service_state state)
 {
 	struct daemon *d = arg;
-	int r = hub_on_service_set(d->hub, daemon_now_ns(d), &definition->manifest, &d->fx);
+	int r = hub_on_service_set(d->hub, daemon_now_ns(d), &definition->manifest, state, &d->fx);
 
 	daemon_run_effects(d);
 	return r;
@@ -36,12 +36,37 @@ static void on_state(void *arg, const char *name, const char *version_text,
 	daemon_run_effects(d);
 }
 
+struct schema *daemon_find_schema(void *arg, const uint8_t *digest)
+{
+	const struct daemon *d = arg;
+	const struct registry_instance *instance =
+		registry_find(hub_get_registry(d->hub), &hub_get_settings(d->hub)->id, digest);
+
+	return instance ? services_schema(d->services, instance->manifest.name,
+					  instance->manifest.version_text)
+			: NULL;
+}
+
+static bool has_leases(void *arg, const char *name, const char *version_text)
+{
+	const struct daemon *d = arg;
+	const struct registry_instance *own = registry_find_version(
+		hub_get_registry(d->hub), &hub_get_settings(d->hub)->id, name, version_text);
+	const struct broker_lease *lease;
+
+	for (size_t i = 0; own && (lease = broker_lease_at(hub_get_broker(d->hub), i)); i++)
+		if (memcmp(lease->digest, own->digest, SHA256_LEN) == 0)
+			return true;
+	return false;
+}
+
 struct services_events daemon_services_events(struct daemon *d)
 {
 	return (struct services_events){
 		.set = on_set,
 		.removed = on_removed,
 		.state = on_state,
+		.has_leases = has_leases,
 		.arg = d,
 	};
 }
@@ -53,45 +78,24 @@ static void on_cached(void *arg, const uint8_t *bytes, size_t len)
 	hub_on_service_cached(d->hub, daemon_now_ns(d), bytes, len);
 }
 
-static void on_version(void *arg, const struct registry_version *version)
+int daemon_order_version(void *arg, const struct hub_version_order *order)
 {
-	hub_on_service_history(((struct daemon *)arg)->hub, version);
-}
+	struct daemon *d = arg;
+	int r = hub_on_version_order(d->hub, daemon_now_ns(d), order, &d->fx);
 
-void daemon_open_history(struct daemon *d)
-{
-	_cleanup_free_ char *dir = xasprintf("%s/history", d->config.state_dir);
-	const char *error_text = "";
-	char quoted[DAEMON_ERROR_MAX];
-
-	if (history_open(dir, &d->history, &error_text) < 0)
-		log_warning(LOG_LOCAL_CLASS,
-			    "event=no-history effect=\"versions and performance of "
-			    "services are forgotten at a restart\" text=%s",
-			    log_quote(error_text, quoted, sizeof(quoted)));
-}
-
-void daemon_write_history(struct daemon *d)
-{
-	int64_t now = daemon_unix_time();
-	int r;
-
-	if (!d->history || !d->hub)
-		return;
-	r = history_write(d->history, hub_get_registry(d->hub), now);
-	if (!r && d->history_writes++ % DAEMON_HISTORY_THIN == 0)
-		r = history_thin(d->history, now);
-	if (r)
-		log_error(LOG_LOCAL_CLASS, "event=history-not-written error=\"%s\"", strerror(-r));
+	daemon_run_effects(d);
+	if (d->is_stopping)
+		daemon_keep_versions(d); /* hub.c asks for nothing any more */
+	if (d->versions_error[0])
+		daemon_write_history(d); /* what was in the way may be gone */
+	return r;
 }
 
 void daemon_read_cache(struct daemon *d)
 {
 	int r = store_read_blobs(d->store, on_cached, d);
 
-	if (d->history && history_restore(d->history, on_version, d) < 0)
-		log_error(LOG_LOCAL_CLASS, "event=history-unreadable");
-
+	daemon_read_history(d);
 	if (r)
 		log_warning(LOG_LOCAL_CLASS, "event=manifest-cache-unreadable error=\"%s\"",
 			    strerror(-r));
@@ -119,6 +123,23 @@ uint64_t daemon_resolve(void *arg, const struct broker_query *query)
 	return request;
 }
 
+void daemon_lost(void *arg, uint64_t request, const struct hub_id *provider, const uint8_t *digest)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_lost(d->hub, daemon_now_ns(d), request, provider, digest, &d->fx);
+	daemon_run_effects(d);
+}
+
+void daemon_eject(void *arg, uint64_t request, const struct hub_id *provider, const uint8_t *digest,
+		  uint64_t for_ns)
+{
+	struct daemon *d = arg;
+
+	hub_on_service_ejected(d->hub, daemon_now_ns(d), request, provider, digest, for_ns, &d->fx);
+	daemon_run_effects(d);
+}
+
 void daemon_release(void *arg, uint64_t request)
 {
 	struct daemon *d = arg;
@@ -132,5 +153,6 @@ void daemon_result(void *arg, const struct hub_id *provider, const uint8_t *dige
 {
 	struct daemon *d = arg;
 
-	hub_on_service_result(d->hub, daemon_now_ns(d), provider, digest, is_error, latency_us);
+	if (hub_on_service_result(d->hub, daemon_now_ns(d), provider, digest, is_error, latency_us))
+		daemon_run_effects(d); /* sets the deadline */
 }

@@ -14,12 +14,15 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/memory.h"
 #include "daemon/shell/daemon.h"
+#include "linux/hubmesh.h"
 #include "daemon/trust/pem.h"
 
 /* 2024-01-01: an earlier clock was never set since the machine was made. */
 #define CLOCK_PLAUSIBLE_S 1704067200
 
 _Static_assert(CONFIG_SEEDS_MAX <= HUB_SEEDS_MAX, "every seed fits");
+_Static_assert(CONFIG_CENTRES_MAX <= HUB_ALLOWED_MAX && CONFIG_CENTRES_MAX <= HUBMESH_PEERS_MAX,
+	       "every centre fits");
 
 __attribute__((format(printf, 3, 4))) static int fail(char *error, int code, const char *fmt, ...)
 {
@@ -54,14 +57,50 @@ void daemon_fill_settings(const struct config *config, struct hub_settings *ret)
 	ret->session_idle_ms = config->session_idle_s * 1000ull;
 	ret->cipher = config->cipher;
 	ret->policy = config->policy;
+	ret->peers_flags = config->peers_flags;
+	memset(ret->peers, 0, sizeof(ret->peers));
+	memcpy(ret->peers, config->centres, config->n_centres * sizeof(config->centres[0]));
+	ret->n_peers = config->n_centres;
+	for (size_t i = 0; i < config->n_centres; i++) {
+		if (hub_id_equal(&config->centres[i], &ret->id))
+			ret->peers_flags = 0; /* a centre itself talks to all */
+	}
+}
+
+void daemon_apply_topology(struct daemon *d)
+{
+	const struct hub_settings *settings = hub_get_settings(d->hub);
+
+	if (d->datapath && datapath_set_peers(d->datapath, settings->peers_flags, settings->peers,
+					      settings->n_peers))
+		log_error(LOG_LOCAL_CLASS, "event=topology-not-in-force error=\"%s\"",
+			  datapath_last_error(d->datapath));
+}
+
+/* The mistake of a first evening: the settings are another mesh's. */
+static int check_mesh_of_root(const struct daemon *d, const uint8_t *bytes, size_t len, char *error)
+{
+	char mesh[SPIFFE_MESH_MAX + 1];
+
+	if (trust_mesh_of_root(bytes, len, mesh) < 0 || strcmp(mesh, d->config.mesh) == 0)
+		return 0;
+	return fail(
+		error, -EACCES,
+		"%s/identity/roots is of mesh '%s', and %s says mesh: %s; write mesh: %s there, or "
+		"issue an identity of that mesh: meshctl ca issue",
+		d->config.state_dir, mesh, d->config_path, d->config.mesh, mesh);
 }
 
 static int read_roots(struct daemon *d, const struct store_identity *identity, char *error)
 {
 	for (size_t i = 0; i < identity->n_roots; i++) {
-		int result = trust_add_root(d->trust, identity->roots_pem[i],
-					    identity->roots_pem_len[i]);
+		int result = check_mesh_of_root(d, identity->roots_pem[i],
+						identity->roots_pem_len[i], error);
 
+		if (result)
+			return result;
+		result = trust_add_root(d->trust, identity->roots_pem[i],
+					identity->roots_pem_len[i]);
 		if (result)
 			return fail(error, result, "%s/identity/roots: certificate %zu: %s",
 				    d->config.state_dir, i + 1, trust_error_text(result));
@@ -69,22 +108,18 @@ static int read_roots(struct daemon *d, const struct store_identity *identity, c
 	return 0;
 }
 
-/* Dates are only warned about: the clock may be wrong, and peers judge anyway. */
+/* Only warned about, as daemon_warn_of_certificates() does of ends: peers judge anyway. */
 static void warn_of_dates(struct daemon *d, const struct trust_identity *own)
 {
 	int64_t now = daemon_unix_time();
 
-	d->certificate_not_after_s = own->not_after_s;
+	d->certificate.not_before_s = own->not_before_s;
+	d->certificate.not_after_s = own->not_after_s;
 	if (now && now < own->not_before_s)
 		log_warning(LOG_LOCAL_CLASS,
 			    "event=certificate-not-yet-valid not_before_s=%" PRId64
 			    " hint=\"check the clock\"",
 			    own->not_before_s);
-	if (now && now > own->not_after_s)
-		log_error(LOG_LOCAL_CLASS,
-			  "event=certificate-expired not_after_s=%" PRId64
-			  " hint=\"issue a new one: meshctl ca issue\"",
-			  own->not_after_s);
 }
 
 static int check_own_certificate(struct daemon *d, const struct hub_settings *settings,
@@ -121,6 +156,8 @@ int daemon_read_identity(struct daemon *d, const struct store_identity *identity
 			    "%s/identity/hub.key is not an Ed25519 private key; issue one: meshctl "
 			    "ca issue",
 			    d->config.state_dir);
+	daemon_load_bindings(d);
+	daemon_load_revocations(d);
 	result = pem_decode(PEM_CERTIFICATE, identity->cert_pem, identity->cert_pem_len, cert_der,
 			    size);
 	if (result < 0)
@@ -158,7 +195,9 @@ int daemon_read_numbers(struct daemon *d, struct hub_settings *ret, char *error)
 		1 + read_number(d, PERSIST_BOOT_EPOCH, "boot-epoch", (uint64_t)daemon_unix_time());
 	ret->lsr_seq = read_number(d, PERSIST_LSR_SEQ, "lsr-seq", 0);
 	ret->ipv4_last = (uint32_t)read_number(d, PERSIST_IPV4, "ipv4", 0);
-	if (getrandom(&ret->seed, sizeof(ret->seed), 0) != sizeof(ret->seed))
+	if (getrandom(&ret->seed, sizeof(ret->seed), 0) != sizeof(ret->seed) ||
+	    getrandom(ret->sender_secret, sizeof(ret->sender_secret), 0) !=
+		    sizeof(ret->sender_secret))
 		return fail(error, -EIO, "the kernel gave no random seed");
 	result = store_put(d->store, PERSIST_BOOT_EPOCH, ret->boot_epoch);
 	if (result)

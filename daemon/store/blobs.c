@@ -26,8 +26,8 @@ int store_open_blobs(struct store *store)
 	return store->blobs_fd < 0 ? -errno : 0;
 }
 
-int store_put_blob(struct store *store, const uint8_t digest[SHA256_LEN], const uint8_t *bytes,
-		   size_t len)
+static int put_blob(struct store *store, const uint8_t digest[SHA256_LEN], const uint8_t *bytes,
+		    size_t len)
 {
 	_cleanup_close_ int fd = -1;
 	char name[SHA256_STRLEN];
@@ -38,9 +38,20 @@ int store_put_blob(struct store *store, const uint8_t digest[SHA256_LEN], const 
 		return -errno;
 	errno = ENOSPC; /* a short write sets none */
 	if (write(fd, bytes, len) != (ssize_t)len ||
-	    renameat(store->blobs_fd, TEMP_NAME, store->blobs_fd, sha256_format(digest, name)) < 0)
-		return -errno;
+	    renameat(store->blobs_fd, TEMP_NAME, store->blobs_fd, sha256_format(digest, name)) <
+		    0) {
+		int error = -errno;
+
+		unlinkat(store->blobs_fd, TEMP_NAME, 0); /* the disk may be full of such */
+		return error;
+	}
 	return 0;
+}
+
+int store_put_blob(struct store *store, const uint8_t digest[SHA256_LEN], const uint8_t *bytes,
+		   size_t len)
+{
+	return store_note(store, put_blob(store, digest, bytes, len));
 }
 
 void store_delete_blob(struct store *store, const uint8_t digest[SHA256_LEN])

@@ -5,8 +5,10 @@
  *   identity/hub.key       Ed25519 private key, PEM, 0600 or 0400
  *   identity/hub.crt       certificate chain, PEM, leaf first
  *   identity/roots/x.crt   root certificates of the mesh, PEM or DER, 1 to 8
+ *   identity/services/x.crt  certificates of services of this hub, if there are any
  *
- * Read once, before privileges are dropped.  The key goes into one locked
+ * Read once, before privileges are dropped, but for hub.crt and those of services, which
+ * are public and may be renewed, these also come and go, while we run.  The key goes into one locked
  * memory that core dumps leave out, and nowhere else.  Files others could have
  * written are refused: who can write a root certificate owns the mesh.
  */
@@ -43,8 +45,10 @@ static int open_checked(int dir_fd, const char *name, const char *path, size_t m
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail_errno(path,
-				  "; make an identity: meshctl ca issue --dir CADIR --hub NAME "
-				  "--out STATEDIR",
+				  errno == EACCES
+					  ? "; the account meshd runs as must be able to read it"
+					  : "; make an identity: meshctl ca issue --dir CADIR "
+					    "--hub NAME --out STATEDIR",
 				  error_text);
 	if (!S_ISREG(st.st_mode))
 		return store_fail(error_text, -EPERM, "%s is not a regular file", path);
@@ -141,21 +145,21 @@ static int load_roots(struct store *store, int identity_fd, struct store_identit
 	struct stat st;
 	int n, error;
 
+	if (fd < 0 && errno == ENOENT)
+		return store_fail(error_text, -ENOENT,
+				  "%s/identity/roots is missing; copy the mesh's root certificate "
+				  "there, as NAME.crt",
+				  store->dir);
 	snprintf(dir, sizeof(dir), "%s/identity/roots", store->dir);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(dir, "; copy the mesh's root certificate there, as NAME.crt",
-				  error_text);
+		return fail_errno(dir, "", error_text);
 	error = store_check_owner(dir, &st, error_text);
 	if (error)
 		return error;
 	n = scandirat(fd, ".", &names, is_certificate_name, alphasort);
 	if (n < 0)
 		return fail_errno(dir, "", error_text);
-	if (n == 0)
-		error = store_fail(error_text, -ENOENT,
-				   "%s holds no NAME.crt; copy the mesh's root certificate there",
-				   dir);
-	else if (n > STORE_ROOTS_MAX)
+	if (n > STORE_ROOTS_MAX)
 		error = store_fail(error_text, -ENOSPC,
 				   "%s holds %d certificates, at most %d are used; remove some",
 				   dir, n, STORE_ROOTS_MAX);
@@ -168,7 +172,75 @@ static int load_roots(struct store *store, int identity_fd, struct store_identit
 		free(names[i]);
 	}
 	free(names);
+	if (!error && !ret->n_roots)
+		return store_fail(error_text, -ENOENT,
+				  "%s/identity/roots holds no NAME.crt; copy the mesh's root "
+				  "certificate there",
+				  store->dir);
 	return error;
+}
+
+/* Kept open, as the way to it is closed once privileges are dropped; made, so that it can be watched. */
+static int open_services(struct store *store, int identity_fd, const char **error_text)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	snprintf(dir, sizeof(dir), "%s/" STORE_SERVICES_DIR, store->dir);
+	mkdirat(identity_fd, "services", 0755); /* what is missing then is said below */
+	fd = openat(identity_fd, "services", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && (errno == ENOENT || errno == EROFS || errno == EACCES))
+		return 0; /* without any, as nobody could put one there */
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return fail_errno(dir, "", error_text);
+	}
+	if (store->services_fd >= 0)
+		close(store->services_fd);
+	store->services_fd = fd;
+	return store_check_owner(dir, &st, error_text);
+}
+
+static void read_service(struct store *store, const char *name, store_service_fn fn, void *arg)
+{
+	_cleanup_free_ uint8_t *bytes = NULL;
+	const char *error_text = "";
+	char dir[PATH_MAX];
+	size_t len = 0;
+
+	snprintf(dir, sizeof(dir), "%s/" STORE_SERVICES_DIR, store->dir);
+	if (load_certificate(store->services_fd, dir, name, &bytes, &len, &error_text) < 0)
+		fn(arg, name, NULL, 0, error_text);
+	else
+		fn(arg, name, bytes, len, NULL);
+}
+
+int store_read_services(struct store *store, store_service_fn fn, void *arg)
+{
+	struct dirent **names = NULL;
+	struct stat st;
+	int n;
+
+	if (store->services_fd < 0)
+		return 0;
+	if (fstat(store->services_fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ESTALE;
+	n = scandirat(store->services_fd, ".", &names, is_certificate_name, alphasort);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		if (i < STORE_SERVICES_MAX)
+			read_service(store, names[i]->d_name, fn, arg);
+		else
+			fn(arg, names[i]->d_name, NULL, 0, "more certificates than are used");
+		free(names[i]);
+	}
+	free(names);
+	return 0;
 }
 
 int store_load_identity(struct store *store, struct store_identity *ret, const char **error_text)
@@ -194,12 +266,26 @@ int store_load_identity(struct store *store, struct store_identity *ret, const c
 					 &identity.cert_pem_len, error_text);
 	if (!error)
 		error = load_roots(store, fd, &identity, error_text);
+	if (!error)
+		error = open_services(store, fd, error_text);
 	if (error) {
 		store_identity_wipe(&identity);
 		return error;
 	}
+	if (store->identity_fd >= 0)
+		close(store->identity_fd);
+	store->identity_fd = steal_fd(&fd);
 	*ret = identity;
 	return 0;
+}
+
+int store_read_certificate(struct store *store, uint8_t **ret, size_t *ret_len,
+			   const char **error_text)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s/" STORE_IDENTITY_DIR, store->dir);
+	return load_certificate(store->identity_fd, dir, "hub.crt", ret, ret_len, error_text);
 }
 
 void store_identity_wipe(struct store_identity *identity)

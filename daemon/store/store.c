@@ -4,9 +4,11 @@
  *
  *   <state>/               ours or root's, not writable by others; made 0700
  *     lock                 flock()ed by the running meshd, holds its pid
- *     identity/            read once at start, see identity.c
+ *     identity/            see identity.c
  *     manifests/           0700; other hubs' manifests by digest, see blobs.c
- *     numbers/             0700; boot-epoch, lsr-seq, ipv4: decimal and newline
+ *     revocations/         0700; lists in force, NAME.crl, see revocations.c
+ *     numbers/             0700; boot-epoch, lsr-seq, ipv4: decimal and newline;
+ *                          keys: see keys.c
  *
  * A number is replaced by writing a temporary file, fsync, rename, fsync of
  * the directory: after a power cut either the old or the new one is there.
@@ -22,6 +24,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "daemon/lib/cleanup.h"
@@ -31,6 +34,8 @@
 #define NUMBERS_DIR "numbers"
 #define TEMP_SUFFIX ".tmp"
 #define NUMBER_TEXT_MAX 24 /* 20 digits, newline, NUL */
+#define PROBE_NAME ".probe" /* in numbers/ */
+#define PROBE_LEN 4096 /* a block: less may fit into what is there already */
 
 static const char *const number_names[] = {
 	[PERSIST_BOOT_EPOCH] = "boot-epoch",
@@ -172,6 +177,7 @@ int store_open(const char *dir, struct store **ret, const char **error_text)
 	int error;
 
 	store->dir_fd = store->lock_fd = store->numbers_fd = store->blobs_fd = -1;
+	store->lists_fd = store->identity_fd = store->services_fd = -1;
 	store->dir = xstrdup(dir);
 	error = open_directory(dir, &store->dir_fd, error_text);
 	if (!error)
@@ -180,6 +186,9 @@ int store_open(const char *dir, struct store **ret, const char **error_text)
 		error = open_numbers(dir, store->dir_fd, &store->numbers_fd, error_text);
 	if (!error && store_open_blobs(store))
 		error = store_fail(error_text, -EIO, "%s/manifests cannot be made or opened", dir);
+	if (!error && store_open_lists(store))
+		error = store_fail(error_text, -EIO, "%s/revocations cannot be made or opened",
+				   dir);
 	if (error) {
 		store_close(store);
 		return error;
@@ -197,6 +206,12 @@ void store_close(struct store *store)
 		close(store->numbers_fd);
 	if (store->blobs_fd >= 0)
 		close(store->blobs_fd);
+	if (store->lists_fd >= 0)
+		close(store->lists_fd);
+	if (store->identity_fd >= 0)
+		close(store->identity_fd);
+	if (store->services_fd >= 0)
+		close(store->services_fd);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd); /* and with it the flock */
 	if (store->dir_fd >= 0)
@@ -240,7 +255,7 @@ int store_get(struct store *store, enum persist_key key, uint64_t fallback, uint
 	return parse_number(text, (size_t)n, ret);
 }
 
-static int write_whole(int dir_fd, const char *name, const char *text, size_t len)
+static int write_whole(int dir_fd, const char *name, const void *bytes, size_t len)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -248,27 +263,59 @@ static int write_whole(int dir_fd, const char *name, const char *text, size_t le
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, len) != (ssize_t)len)
-		return errno ? -errno : -ENOSPC;
+	errno = ENOSPC; /* a short write sets none */
+	if (write(fd, bytes, len) != (ssize_t)len)
+		return -errno;
 	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int store_replace(int dir_fd, const char *name, const char *temp, const void *bytes, size_t len)
+{
+	int error = write_whole(dir_fd, temp, bytes, len);
+
+	if (!error && renameat(dir_fd, temp, dir_fd, name) < 0)
+		error = -errno;
+	if (error) {
+		unlinkat(dir_fd, temp, 0);
+		return error;
+	}
+	return fsync(dir_fd) < 0 ? -errno : 0;
 }
 
 int store_put(struct store *store, enum persist_key key, uint64_t value)
 {
 	char text[NUMBER_TEXT_MAX], temp[32];
 	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n", value);
-	int error;
 
 	temp_name(key, temp);
-	errno = 0;
-	error = write_whole(store->numbers_fd, temp, text, (size_t)n);
-	if (!error && renameat(store->numbers_fd, temp, store->numbers_fd, number_names[key]) < 0)
-		error = -errno;
-	if (error) {
-		unlinkat(store->numbers_fd, temp, 0);
-		return error;
-	}
-	return fsync(store->numbers_fd) < 0 ? -errno : 0;
+	return store_note(store, store_replace(store->numbers_fd, number_names[key], temp, text,
+					       (size_t)n));
+}
+
+int store_note(struct store *store, int error)
+{
+	store->write_error = error;
+	return error;
+}
+
+void store_retry(struct store *store)
+{
+	uint8_t bytes[PROBE_LEN] = {0};
+
+	if (!store->write_error)
+		return;
+	store_note(store, write_whole(store->numbers_fd, PROBE_NAME, bytes, sizeof(bytes)));
+	unlinkat(store->numbers_fd, PROBE_NAME, 0);
+}
+
+void store_state(const struct store *store, struct store_state *ret)
+{
+	struct statvfs fs;
+
+	*ret = (struct store_state){.write_error = store->write_error, .free_bytes = UINT64_MAX};
+	/* Some file systems count no blocks. */
+	if (fstatvfs(store->dir_fd, &fs) == 0 && fs.f_blocks)
+		ret->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 }
 
 int store_give(struct store *store, uid_t uid, gid_t gid)
@@ -278,7 +325,15 @@ int store_give(struct store *store, uid_t uid, gid_t gid)
 			    0 &&
 		    errno != ENOENT)
 			return -errno;
-	if (fchown(store->numbers_fd, uid, gid) < 0 || fchown(store->blobs_fd, uid, gid) < 0)
+	if (fchownat(store->numbers_fd, STORE_KEYS_NAME, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno != ENOENT)
 		return -errno;
+	if (fchown(store->numbers_fd, uid, gid) < 0 || fchown(store->blobs_fd, uid, gid) < 0 ||
+	    fchown(store->lists_fd, uid, gid) < 0)
+		return -errno;
+	if (store->services_fd >= 0 && fchmod(store->services_fd, 0755) < 0)
+		return -errno; /* what is in there is public, and read again */
+	if (store->identity_fd >= 0 && fchmod(store->identity_fd, 0711) < 0)
+		return -errno; /* likewise hub.crt; the key is in a file that others cannot read */
 	return 0;
 }

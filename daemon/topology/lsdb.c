@@ -9,13 +9,20 @@
 static void entry_drop_record(struct lsdb_entry *entry)
 {
 	free(entry->links);
+	free(entry->groups);
 	free(entry->bytes);
 	entry->links = NULL;
 	entry->n_links = 0;
+	entry->has_frameless = false;
+	entry->datapath = RECORD_DATAPATH_NOT_TOLD;
+	entry->group_flags = 0;
+	entry->groups = NULL;
+	entry->n_groups = 0;
 	entry->bytes = NULL;
 	entry->len = 0;
 	entry->ipv4 = 0;
 	entry->has_catalogue = false;
+	entry->proxy_port = 0;
 }
 
 static void entry_drop_held(struct lsdb_entry *entry)
@@ -155,10 +162,17 @@ static bool same_links(const struct lsdb_entry *entry, const struct record *reco
 	for (size_t i = 0; i < record->n_links; i++) {
 		if (!hub_id_equal(&entry->links[i].peer, &record->links[i].peer) ||
 		    entry->links[i].cost_us != record->links[i].cost_us ||
-		    entry->links[i].frame_max != record->links[i].frame_max)
+		    entry->links[i].frame_max != record->links[i].frame_max ||
+		    entry->links[i].is_frameless != record->links[i].is_frameless)
 			return false;
 	}
 	return true;
+}
+
+static bool same_groups(const struct lsdb_entry *entry, const struct record *record)
+{
+	return entry->group_flags == record->group_flags && entry->n_groups == record->n_groups &&
+	       memcmp(entry->groups, record->groups, record->n_groups * RECORD_GROUP_LEN) == 0;
 }
 
 struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct record *record,
@@ -171,7 +185,7 @@ struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct recor
 		entry = entry_insert(db, &record->hub);
 	if (!entry)
 		return NULL;
-	*links_changed = is_new || !same_links(entry, record);
+	*links_changed = is_new || !same_links(entry, record) || !same_groups(entry, record);
 	if (is_new)
 		entry->reachable_ns = now_ns;
 	entry_drop_record(entry);
@@ -180,9 +194,16 @@ struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct recor
 	memcpy(entry->name, record->name, sizeof(entry->name));
 	entry->ipv4 = record->ipv4;
 	entry->has_catalogue = record->has_catalogue;
+	entry->proxy_port = record->proxy_port;
+	entry->datapath = record->datapath;
 	memcpy(entry->catalogue, record->catalogue, sizeof(entry->catalogue));
 	entry->n_links = record->n_links;
 	entry->links = xmemdup(record->links, record->n_links * sizeof(*record->links));
+	for (size_t i = 0; i < record->n_links; i++)
+		entry->has_frameless |= record->links[i].is_frameless;
+	entry->group_flags = record->group_flags;
+	entry->n_groups = record->n_groups;
+	entry->groups = xmemdup(record->groups, record->n_groups * RECORD_GROUP_LEN);
 	entry->bytes = xmemdup(bytes, len);
 	entry->len = len;
 	entry->accepted_ns = now_ns;
@@ -215,6 +236,17 @@ bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self, struc
 	return false;
 }
 
+void lsdb_drop(struct lsdb *db, uint64_t now_ns, const struct hub_id *hub)
+{
+	struct lsdb_entry *entry = lsdb_find(db, hub);
+
+	if (!entry)
+		return;
+	entry_drop_record(entry);
+	entry_drop_held(entry);
+	entry->reachable_ns = now_ns;
+}
+
 uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self)
 {
 	uint64_t at = NEVER;
@@ -241,6 +273,14 @@ size_t lsdb_digest(const struct lsdb *db, size_t from, struct control_digest_ent
 						       .seq = db->list[i]->seq};
 	}
 	return n;
+}
+
+bool lsdb_has_frameless(const struct lsdb *db)
+{
+	for (size_t i = 0; i < db->n; i++)
+		if (db->list[i]->has_frameless)
+			return true;
+	return false;
 }
 
 const struct record_link *lsdb_link(const struct lsdb_entry *entry, const struct hub_id *peer)

@@ -35,8 +35,14 @@
  * @ipv4: claimed, host order
  * @has_catalogue: @catalogue is set
  * @catalogue: SHA-256 of its catalogue of services
+ * @proxy_port: TCP port it takes streams of services on, 0 none
+ * @datapath: has it one?
+ * @has_frameless: some of @links are frameless
  * @n_links: entries of @links
  * @links: owned, sorted by peer
+ * @group_flags: RECORD_GROUPS_*
+ * @n_groups: entries of @groups
+ * @groups: owned, sorted
  * @bytes: the signed record, owned; NULL: a tombstone
  * @len: its length
  * @accepted_ns: when it came
@@ -55,8 +61,14 @@ struct lsdb_entry {
 	uint32_t ipv4;
 	bool has_catalogue;
 	uint8_t catalogue[SHA256_LEN];
+	uint16_t proxy_port;
+	enum record_datapath datapath;
+	bool has_frameless;
 	size_t n_links;
 	struct record_link *links;
+	uint32_t group_flags;
+	size_t n_groups;
+	uint8_t (*groups)[RECORD_GROUP_LEN];
 	uint8_t *bytes;
 	size_t len;
 	uint64_t accepted_ns, reachable_ns;
@@ -104,7 +116,8 @@ bool lsdb_take_held(struct lsdb *db, uint64_t now_ns, uint8_t **bytes, size_t *l
  * @record: decoded, copied but for the certificate
  * @bytes: the signed record, copied
  * @len: its length
- * @links_changed: filled on success: links or costs differ from before, or none were known
+ * @links_changed: filled on success: links, costs or groups differ from before, or none
+ *	were known
  *
  * Return: the entry, owned by @db; NULL when it holds LSDB_MAX other hubs.
  */
@@ -121,6 +134,8 @@ struct lsdb_entry *lsdb_put(struct lsdb *db, uint64_t now_ns, const struct recor
  */
 bool lsdb_age(struct lsdb *db, uint64_t now_ns, const struct hub_id *self,
 	      struct hub_id *forgotten);
+/** lsdb_drop() - Forget what a hub said, now; a tombstone stays. */
+void lsdb_drop(struct lsdb *db, uint64_t now_ns, const struct hub_id *hub);
 uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self);
 /**
  * lsdb_digest() - One part of what we hold, in order of hub.
@@ -133,6 +148,8 @@ uint64_t lsdb_deadline(const struct lsdb *db, const struct hub_id *self);
  */
 size_t lsdb_digest(const struct lsdb *db, size_t from, struct control_digest_entry *ret,
 		   size_t max);
+/** lsdb_has_frameless() - Some hub lists a link without frames. */
+bool lsdb_has_frameless(const struct lsdb *db);
 /** lsdb_link() - The entry's link to @peer, NULL when none. */
 const struct record_link *lsdb_link(const struct lsdb_entry *entry, const struct hub_id *peer);
 

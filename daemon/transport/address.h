@@ -8,7 +8,8 @@
 
 /**
  * address_from_sockaddr() - Socket address as an endpoint.
- * @from: address of a family the mesh uses, AF_INET or AF_INET6
+ * @from: address of a family the mesh uses, AF_INET or AF_INET6; what other families have
+ *	behind the family is not read
  * @ret: filled on success, untouched on failure
  *
  * IPv4 seen through a dual-stack socket becomes AF_INET; @ret->ifindex is the

@@ -22,6 +22,7 @@
 
 #include "daemon/lib/memory.h"
 #include "daemon/transport/address.h"
+#include "daemon/transport/refused.h"
 
 static void session_push(struct session *s);
 
@@ -343,6 +344,7 @@ static int session_start_h2(struct session *s)
 	if (!hub_id_equal(&s->expected, &nobody) &&
 	    !hub_id_equal(&s->expected, &tls_identity(s->tls)->hub)) {
 		t->counters.certificates_refused++;
+		refused_note(&t->counters.refusals, TRUST_OTHER_HUB, "session", &s->tcp);
 		return -EKEYREJECTED;
 	}
 	s->state = SESSION_PREFACE;
@@ -355,8 +357,11 @@ static int session_handshake(struct session *s)
 
 	if (r == 0)
 		return session_start_h2(s);
-	if (r != -EAGAIN && tls_certificate_refused(s->tls))
+	if (r == -EAGAIN)
+		return r;
+	if (tls_certificate_refused(s->tls))
 		s->transport->counters.certificates_refused++;
+	refused_note(&s->transport->counters.refusals, tls_refusal(s->tls), "session", &s->tcp);
 	return r;
 }
 

@@ -23,6 +23,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,12 +33,17 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+#include "daemon/transport/aes.h"
+
 #ifndef HAVE_KEYING_MATERIAL
 #error "wolfSSL was built without the TLS exporter (HAVE_KEYING_MATERIAL)"
 #endif
 
-/* ChaCha20 first: 3.5 times as fast as AES in a wolfSSL without AES-NI. */
-#define TLS_SUITES "TLS13-CHACHA20-POLY1305-SHA256:TLS13-AES256-GCM-SHA384:TLS13-AES128-GCM-SHA256"
+/* The server's order counts: AES where the CPU has it, ChaCha20 where it has not. */
+#define TLS_CHACHA20 "TLS13-CHACHA20-POLY1305-SHA256"
+#define TLS_AES "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384"
+#define TLS_SUITES_AES_FIRST TLS_AES ":" TLS_CHACHA20
+#define TLS_SUITES_CHACHA20_FIRST TLS_CHACHA20 ":" TLS_AES
 #define TLS_ALPN "h2"
 #define TLS_VERSION_1_3 0x0304
 
@@ -50,12 +56,15 @@ static const uint16_t allowed_suites[] = {0x1303, 0x1302, 0x1301};
 struct tls_context {
 	WOLFSSL_CTX *client, *server;
 	struct trust *trust;
+	const char *alpn, *alpn_also;
 };
 
 /**
  * struct tls - one connection
  * @ssl: wolfSSL's side of it, owned
  * @trust: of the context, borrowed
+ * @alpn: of the context, static text; agreed on once established
+ * @alpn_also: as server: another one; NULL none
  * @in: fed bytes not yet read by wolfSSL, borrowed
  * @in_len: how many
  * @out: encrypted bytes waiting to be taken
@@ -64,24 +73,25 @@ struct tls_context {
  * @identity: what trust read from @leaf; valid when @is_verified
  * @is_cert_seen: the verify callback ran
  * @is_verified: trust accepted @leaf
- * @verify_error: what trust said otherwise
+ * @refusal: what trust said otherwise
  * @is_established: tls_handshake() returned 0
  * @said_goodbye: close_notify was written to @out
  */
 struct tls {
 	WOLFSSL *ssl;
 	struct trust *trust;
+	const char *alpn, *alpn_also;
 	const uint8_t *in;
 	size_t in_len;
 	struct tls_output out;
 	uint8_t *leaf;
 	size_t leaf_len;
 	struct trust_identity identity;
-	int verify_error;
+	enum trust_refusal refusal;
 	bool is_cert_seen, is_verified, is_established, said_goodbye;
 };
 
-static int64_t unix_time_if_known(void)
+int64_t tls_unix_time(void)
 {
 	struct timespec now;
 
@@ -150,21 +160,25 @@ static bool is_for_trust_to_judge(int error)
 	}
 }
 
-static int verify_leaf(struct tls *tls, const WOLFSSL_X509_STORE_CTX *store)
+static enum trust_refusal verify_leaf(struct tls *tls, const WOLFSSL_X509_STORE_CTX *store)
 {
 	const WOLFSSL_BUFFER_INFO *leaf = &store->certs[0];
+	enum trust_refusal refusal;
 
-	if (store->error_depth != 0 || store->totalCerts != 1 || leaf->length > TLS_CERT_MAX ||
-	    !is_for_trust_to_judge(store->error))
-		return -EBADMSG;
+	if (store->error_depth != 0 || store->totalCerts != 1)
+		return TRUST_CHAIN;
+	if (leaf->length > TLS_CERT_MAX)
+		return TRUST_MALFORMED;
 	free(tls->leaf);
 	tls->leaf = malloc(leaf->length);
 	if (!tls->leaf)
-		return -ENOMEM;
+		return TRUST_FULL;
 	memcpy(tls->leaf, leaf->buffer, leaf->length);
 	tls->leaf_len = leaf->length;
-	return trust_verify_hub(tls->trust, tls->leaf, tls->leaf_len, unix_time_if_known(),
-				&tls->identity);
+	refusal = trust_judge_hub(tls->trust, tls->leaf, tls->leaf_len, tls_unix_time(),
+				  &tls->identity);
+	/* Trust's reason tells more; what wolfSSL alone objects to is refused all the same. */
+	return refusal || is_for_trust_to_judge(store->error) ? refusal : TRUST_MALFORMED;
 }
 
 static int tls_verify_callback(int preverified, WOLFSSL_X509_STORE_CTX *store)
@@ -172,18 +186,19 @@ static int tls_verify_callback(int preverified, WOLFSSL_X509_STORE_CTX *store)
 	struct tls *tls = store->userCtx;
 
 	tls->is_cert_seen = true;
-	tls->verify_error = verify_leaf(tls, store);
-	tls->is_verified = tls->verify_error == 0;
+	tls->refusal = verify_leaf(tls, store);
+	tls->is_verified = tls->refusal == TRUST_NOT_REFUSED;
 	return tls->is_verified;
 }
 
 static int pin_context(WOLFSSL_CTX *ctx, const uint8_t *cert_pem, size_t cert_len,
 		       const uint8_t *key_pem, size_t key_len, const char **error_text)
 {
+	const char *suites = aes_init() ? TLS_SUITES_AES_FIRST : TLS_SUITES_CHACHA20_FIRST;
 	int groups[] = {WOLFSSL_ECC_X25519};
 
 	*error_text = "this wolfSSL lacks TLS 1.3 with X25519, Ed25519 and ChaCha20-Poly1305";
-	if (wolfSSL_CTX_set_cipher_list(ctx, TLS_SUITES) != WOLFSSL_SUCCESS ||
+	if (wolfSSL_CTX_set_cipher_list(ctx, suites) != WOLFSSL_SUCCESS ||
 	    wolfSSL_CTX_set_groups(ctx, groups, 1) != WOLFSSL_SUCCESS ||
 	    wolfSSL_CTX_UseSupportedCurve(ctx, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)
 		return -ENOTSUP;
@@ -212,6 +227,32 @@ static int pin_context(WOLFSSL_CTX *ctx, const uint8_t *cert_pem, size_t cert_le
 	return 0;
 }
 
+/* wolfSSL counts who uses a context: the last connection made from an old one frees it. */
+int tls_context_renew(struct tls_context *context, const uint8_t *cert_pem, size_t cert_len,
+		      const uint8_t *key_pem, size_t key_len, const char **error_text)
+{
+	WOLFSSL_CTX *client = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
+	WOLFSSL_CTX *server = wolfSSL_CTX_new(wolfTLSv1_3_server_method());
+	int r = client && server ? 0 : -ENOMEM;
+
+	*error_text = "out of memory";
+	if (r == 0)
+		r = pin_context(client, cert_pem, cert_len, key_pem, key_len, error_text);
+	if (r == 0 && wolfSSL_CTX_no_ticket_TLSv13(server) != 0) {
+		*error_text = "the TLS library cannot switch session tickets off";
+		r = -ENOTSUP;
+	}
+	if (r == 0)
+		r = pin_context(server, cert_pem, cert_len, key_pem, key_len, error_text);
+	wolfSSL_CTX_free(r ? client : context->client);
+	wolfSSL_CTX_free(r ? server : context->server);
+	if (r < 0)
+		return r;
+	context->client = client;
+	context->server = server;
+	return 0;
+}
+
 int tls_context_new(const uint8_t *cert_pem, size_t cert_len, const uint8_t *key_pem,
 		    size_t key_len, struct trust *trust, struct tls_context **ret,
 		    const char **error_text)
@@ -228,17 +269,8 @@ int tls_context_new(const uint8_t *cert_pem, size_t cert_len, const uint8_t *key
 		return -ENOMEM;
 	}
 	context->trust = trust;
-	context->client = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
-	context->server = wolfSSL_CTX_new(wolfTLSv1_3_server_method());
-	r = context->client && context->server ? 0 : -ENOMEM;
-	if (r == 0)
-		r = pin_context(context->client, cert_pem, cert_len, key_pem, key_len, error_text);
-	if (r == 0 && wolfSSL_CTX_no_ticket_TLSv13(context->server) != 0) {
-		*error_text = "the TLS library cannot switch session tickets off";
-		r = -ENOTSUP;
-	}
-	if (r == 0)
-		r = pin_context(context->server, cert_pem, cert_len, key_pem, key_len, error_text);
+	context->alpn = TLS_ALPN;
+	r = tls_context_renew(context, cert_pem, cert_len, key_pem, key_len, error_text);
 	if (r < 0) {
 		tls_context_free(context);
 		return r;
@@ -257,25 +289,47 @@ void tls_context_free(struct tls_context *context)
 	wolfSSL_Cleanup();
 }
 
+void tls_context_set_alpn(struct tls_context *context, const char *alpn)
+{
+	context->alpn = alpn;
+}
+
 bool tls_looks_like_client_hello(const uint8_t *bytes, size_t len)
 {
 	/* handshake record, major version 3; RFC 8446 section 5.1 */
 	return len >= 1 && bytes[0] == 0x16 && (len < 2 || bytes[1] == 0x03);
 }
 
-int tls_new(struct tls_context *context, bool is_client, struct tls **ret)
+void tls_context_accept_also(struct tls_context *context, const char *alpn)
 {
-	static char alpn[] = TLS_ALPN; /* wolfSSL's prototype lacks the const */
+	context->alpn_also = alpn;
+}
+
+/* What a client asks for; a server has two answers. */
+static bool offer_protocols(struct tls *tls)
+{
+	char list[2 * TLS_ALPN_MAX + 2];
+	int len = snprintf(list, sizeof(list), "%s%s%s", tls->alpn, tls->alpn_also ? "," : "",
+			   tls->alpn_also ? tls->alpn_also : "");
+
+	assert(len > 0 && (size_t)len < sizeof(list));
+	return wolfSSL_UseALPN(tls->ssl, list, (unsigned int)len,
+			       WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS;
+}
+
+static int tls_new_for(struct tls_context *context, bool is_client, const char *alpn,
+		       struct tls **ret)
+{
 	struct tls *tls = calloc(1, sizeof(*tls));
 
 	if (!tls)
 		return -ENOMEM;
 	tls->trust = context->trust;
-	tls->verify_error = -EKEYREJECTED;
+	tls->alpn = alpn;
+	tls->alpn_also = is_client ? NULL : context->alpn_also;
 	tls->ssl = wolfSSL_new(is_client ? context->client : context->server);
-	if (!tls->ssl ||
-	    wolfSSL_UseALPN(tls->ssl, alpn, sizeof(alpn) - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) !=
-		    WOLFSSL_SUCCESS ||
+	if (!tls->ssl || !offer_protocols(tls) ||
+	    wolfSSL_SetDevId(tls->ssl, aes_device()) != WOLFSSL_SUCCESS ||
 	    (is_client && wolfSSL_UseKeyShare(tls->ssl, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)) {
 		tls_free(tls);
 		return -ENOMEM;
@@ -286,6 +340,16 @@ int tls_new(struct tls_context *context, bool is_client, struct tls **ret)
 	wolfSSL_SetCertCbCtx(tls->ssl, tls);
 	*ret = tls;
 	return 0;
+}
+
+int tls_new(struct tls_context *context, bool is_client, struct tls **ret)
+{
+	return tls_new_for(context, is_client, context->alpn, ret);
+}
+
+int tls_new_client(struct tls_context *context, const char *alpn, struct tls **ret)
+{
+	return tls_new_for(context, true, alpn, ret);
 }
 
 void tls_free(struct tls *tls)
@@ -324,22 +388,35 @@ static bool has_verified_cert(const struct tls *tls)
 	       memcmp(wolfSSL_get_chain_cert(chain, 0), tls->leaf, tls->leaf_len) == 0;
 }
 
+static bool is_text(const char *bytes, size_t len, const char *text)
+{
+	return text && len == strlen(text) && memcmp(bytes, text, len) == 0;
+}
+
+/* One of those we offered? */
+static int take_protocol(struct tls *tls)
+{
+	unsigned short len = 0;
+	char *alpn = NULL;
+
+	if (wolfSSL_ALPN_GetProtocol(tls->ssl, &alpn, &len) != WOLFSSL_SUCCESS)
+		return -EPROTO;
+	if (is_text(alpn, len, tls->alpn_also))
+		tls->alpn = tls->alpn_also;
+	return is_text(alpn, len, tls->alpn) ? 0 : -EPROTO;
+}
+
 /* The second line of defence: was what we pinned what we got? */
 static int check_established(struct tls *tls)
 {
 	const char *curve = wolfSSL_get_curve_name(tls->ssl);
-	unsigned short alpn_len = 0;
-	char *alpn = NULL;
 
 	if (!has_verified_cert(tls))
 		return -EKEYREJECTED;
 	if (wolfSSL_version(tls->ssl) != TLS_VERSION_1_3 || !is_allowed_suite(tls->ssl) || !curve ||
 	    strcmp(curve, "X25519") != 0 || wolfSSL_session_reused(tls->ssl))
 		return -EPROTO;
-	if (wolfSSL_ALPN_GetProtocol(tls->ssl, &alpn, &alpn_len) != WOLFSSL_SUCCESS ||
-	    alpn_len != strlen(TLS_ALPN) || memcmp(alpn, TLS_ALPN, alpn_len) != 0)
-		return -EPROTO;
-	return 0;
+	return take_protocol(tls);
 }
 
 /* Did the peer's last alert say it does not want our certificate? RFC 8446 section 6.2 */
@@ -365,6 +442,11 @@ static bool is_cert_refused_by_peer(WOLFSSL *ssl)
 	}
 }
 
+enum trust_refusal tls_refusal(const struct tls *tls)
+{
+	return tls->refusal;
+}
+
 bool tls_certificate_refused(const struct tls *tls)
 {
 	return tls->is_cert_seen && !tls->is_verified;
@@ -383,8 +465,10 @@ int tls_handshake(struct tls *tls)
 	error = wolfSSL_get_error(tls->ssl, r);
 	if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE)
 		return -EAGAIN;
+	if (error == NO_PEER_CERT)
+		tls->refusal = TRUST_NONE_SHOWN;
 	if (tls_certificate_refused(tls))
-		return tls->verify_error;
+		return trust_refusal_error(tls->refusal);
 	return is_cert_refused_by_peer(tls->ssl) ? -EPERM : -EPROTO;
 }
 
@@ -433,6 +517,48 @@ void tls_output_consume(struct tls_output *out, size_t len)
 	}
 	free(out->bytes); /* an idle session keeps no buffer */
 	*out = (struct tls_output){0};
+}
+
+const char *tls_protocol(const struct tls *tls)
+{
+	return tls->is_established ? tls->alpn : NULL;
+}
+
+bool tls_has_unread(const struct tls *tls)
+{
+	return tls->in_len || wolfSSL_pending(tls->ssl);
+}
+
+static void take_direction(WOLFSSL *ssl, bool is_client_write, struct tls_key *ret)
+{
+	const unsigned char *key = is_client_write ? wolfSSL_GetClientWriteKey(ssl)
+						   : wolfSSL_GetServerWriteKey(ssl);
+	const unsigned char *iv = is_client_write ? wolfSSL_GetClientWriteIV(ssl)
+						  : wolfSSL_GetServerWriteIV(ssl);
+
+	memcpy(ret->key, key, ret->key_len);
+	memcpy(ret->iv, iv, sizeof(ret->iv));
+}
+
+int tls_keys(struct tls *tls, struct tls_keys *ret)
+{
+	const bool is_client = wolfSSL_is_server(tls->ssl) == 0;
+	const WOLFSSL_CIPHER *cipher = wolfSSL_get_current_cipher(tls->ssl);
+	int key_len = wolfSSL_GetKeySize(tls->ssl);
+	word64 sent, received;
+
+	/* Its return value says whether the number is 0; only a negative one is an error. */
+	if (!tls->is_established || key_len <= 0 || key_len > TLS_KEY_MAX ||
+	    wolfSSL_GetSequenceNumber(tls->ssl, &sent) < 0 ||
+	    wolfSSL_GetPeerSequenceNumber(tls->ssl, &received) < 0)
+		return -ENOTCONN;
+	ret->suite = (uint16_t)wolfSSL_CIPHER_get_id(cipher);
+	ret->send.key_len = ret->receive.key_len = (size_t)key_len;
+	ret->send.sequence = sent;
+	ret->receive.sequence = received;
+	take_direction(tls->ssl, is_client, &ret->send);
+	take_direction(tls->ssl, !is_client, &ret->receive);
+	return 0;
 }
 
 const struct trust_identity *tls_identity(const struct tls *tls)

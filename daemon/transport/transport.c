@@ -151,7 +151,9 @@ static int transport_listen(struct transport *t, uint16_t port, const char **err
 	if (is_family_missing(r))
 		r = bind_any(t, AF_INET, port);
 	if (r < 0) {
-		*error_text = r == -EADDRINUSE ? "the control port is in use by another program"
+		*error_text = r == -EADDRINUSE ? "the TCP port in ports: {control: } is in use by "
+						 "another program; ss -ltnp "
+						 "shows it"
 					       : "cannot listen on the control port";
 		return r;
 	}
@@ -173,6 +175,13 @@ void transport_put_handle(struct transport *t)
 static void on_own_handle_closed(uv_handle_t *handle)
 {
 	transport_put_handle(handle->data);
+}
+
+int transport_renew(struct transport *t, const struct transport_settings *settings,
+		    const char **error_text)
+{
+	return tls_context_renew(t->tls, settings->cert_pem, settings->cert_pem_len,
+				 settings->key_pem, settings->key_pem_len, error_text);
 }
 
 int transport_new(uv_loop_t *loop, const struct transport_settings *settings, struct trust *trust,

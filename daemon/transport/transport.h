@@ -79,6 +79,16 @@ struct transport_settings {
 int transport_new(uv_loop_t *loop, const struct transport_settings *settings, struct trust *trust,
 		  const struct transport_events *events, struct transport **ret,
 		  const char **error_text);
+/**
+ * transport_renew() - Show another certificate in sessions that begin from now on.
+ * @transport: the transport
+ * @settings: its certificate and key
+ * @error_text: on failure, a sentence for a person (static text)
+ *
+ * Return: 0; the errors of tls_context_renew().
+ */
+int transport_renew(struct transport *transport, const struct transport_settings *settings,
+		    const char **error_text);
 /** transport_free() - Close all sessions; no callbacks from now on; needs the loop to run once more. */
 void transport_free(struct transport *transport);
 
@@ -110,9 +120,23 @@ int transport_export_keys(struct transport *transport, uint64_t session, enum ke
 			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx, uint8_t *tx,
 			  size_t len);
 
+/**
+ * struct transport_counters - since the start
+ * @accepted: connections
+ * @dialled: connections
+ * @handshakes_failed: for any reason
+ * @handshakes_limited: refused, or displaced, for there being too many
+ * @certificates_refused: of those that failed
+ * @requests_refused: HTTP/2 requests answered with 4xx
+ * @pings_lost: unanswered
+ * @bytes_in: encrypted
+ * @bytes_out: encrypted
+ * @refusals: of certificates, and of who showed none, by reason
+ */
 struct transport_counters {
 	uint64_t accepted, dialled, handshakes_failed, handshakes_limited, certificates_refused,
 		requests_refused, pings_lost, bytes_in, bytes_out;
+	struct trust_refusals refusals;
 };
 const struct transport_counters *transport_counters(const struct transport *transport);
 /** transport_port() - Port it listens on, host order; tells which one settings.port 0 became. */

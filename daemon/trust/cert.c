@@ -14,11 +14,10 @@
 
 #include "daemon/lib/zone_name.h"
 #include "daemon/trust/cert_oid.h"
+#include "daemon/trust/cert_parts.h"
 #include "daemon/trust/cert_time.h"
-#include "daemon/trust/der.h"
 
 #define VERSION_3 2
-#define SERIAL_MAX 20 /* octets, RFC 5280 section 4.1.2.2 */
 
 /* Known extensions, as bits of "seen". */
 enum extension {
@@ -31,59 +30,13 @@ enum extension {
 	EXTENSION_ZONES = 64,
 };
 
-static struct cert_span contents(const struct der_value *value)
-{
-	return (struct cert_span){.bytes = value->bytes, .len = value->len};
-}
-
-static struct cert_span whole(const struct der_value *value)
-{
-	return (struct cert_span){.bytes = value->whole, .len = value->whole_len};
-}
-
-static void fail_unless(struct der_reader *r, bool condition)
-{
-	if (!condition)
-		r->failed = true;
-}
-
 static void read_version(struct der_reader *tbs)
 {
 	struct der_reader tagged = der_enter(tbs, DER_CONTEXT_CONSTRUCTED(0));
 	struct der_value version = der_read(&tagged, DER_INTEGER);
 
-	fail_unless(tbs, der_reader_end(&tagged) == 0 && version.len == 1 &&
-				 version.bytes[0] == VERSION_3);
-}
-
-static struct cert_span read_serial(struct der_reader *tbs)
-{
-	struct der_value serial = der_read(tbs, DER_INTEGER);
-
-	fail_unless(tbs, serial.len >= 1 && serial.len <= SERIAL_MAX);
-	return contents(&serial);
-}
-
-/* AlgorithmIdentifier of Ed25519: the OID and no parameters (RFC 8410). */
-static void read_algorithm(struct der_reader *r)
-{
-	struct der_reader algorithm = der_enter(r, DER_SEQUENCE);
-	struct der_value oid = der_read(&algorithm, DER_OID);
-
-	fail_unless(r, der_reader_end(&algorithm) == 0 &&
-			       der_value_is(&oid, oid_ed25519, sizeof(oid_ed25519)));
-}
-
-/* A BIT STRING of whole octets; empty on failure. */
-static struct cert_span read_bits(struct der_reader *r, size_t len)
-{
-	struct der_value bits = der_read(r, DER_BIT_STRING);
-
-	if (bits.len != len + 1 || bits.bytes[0] != 0) {
-		r->failed = true;
-		return (struct cert_span){0};
-	}
-	return (struct cert_span){.bytes = bits.bytes + 1, .len = len};
+	cert_fail_unless(tbs, der_reader_end(&tagged) == 0 && version.len == 1 &&
+				      version.bytes[0] == VERSION_3);
 }
 
 static void read_validity(struct der_reader *tbs, struct cert *cert)
@@ -92,7 +45,7 @@ static void read_validity(struct der_reader *tbs, struct cert *cert)
 
 	cert->not_before_s = cert_time_read(&validity);
 	cert->not_after_s = cert_time_read(&validity);
-	fail_unless(tbs, der_reader_end(&validity) == 0);
+	cert_fail_unless(tbs, der_reader_end(&validity) == 0);
 }
 
 /* Name is SEQUENCE OF SET OF SEQUENCE { type OID, value }. */
@@ -101,7 +54,7 @@ static void read_subject(struct der_reader *tbs, struct cert *cert)
 	struct der_value name = der_read(tbs, DER_SEQUENCE);
 	struct der_reader rdns = der_reader_init(name.bytes, name.len);
 
-	cert->subject = whole(&name);
+	cert->subject = cert_whole(&name);
 	while (!der_at_end(&rdns)) {
 		struct der_reader rdn = der_enter(&rdns, DER_SET);
 
@@ -110,27 +63,29 @@ static void read_subject(struct der_reader *tbs, struct cert *cert)
 			struct der_value type = der_read(&attribute, DER_OID);
 			struct der_value value = der_next(&attribute);
 
-			fail_unless(&rdn, der_reader_end(&attribute) == 0);
+			cert_fail_unless(&rdn, der_reader_end(&attribute) == 0);
 			if (!cert->common_name.bytes &&
 			    der_value_is(&type, oid_common_name, sizeof(oid_common_name)))
-				cert->common_name = contents(&value);
+				cert->common_name = cert_contents(&value);
 		}
-		fail_unless(&rdns, !rdn.failed);
+		cert_fail_unless(&rdns, !rdn.failed);
 	}
-	fail_unless(tbs, !rdns.failed);
+	cert_fail_unless(tbs, !rdns.failed);
 }
 
-static void read_public_key(struct der_reader *tbs, struct cert *cert)
+/* Return: false it is not for Ed25519. */
+static bool read_public_key(struct der_reader *tbs, struct cert *cert)
 {
 	struct der_reader info = der_enter(tbs, DER_SEQUENCE);
+	bool is_ed25519 = cert_read_algorithm(&info);
 	struct cert_span key;
 
-	read_algorithm(&info);
-	key = read_bits(&info, ED25519_PUBKEY_LEN);
+	key = cert_read_bits(&info, ED25519_PUBKEY_LEN);
 	if (der_reader_end(&info) == 0)
 		memcpy(cert->pubkey, key.bytes, ED25519_PUBKEY_LEN);
 	else
 		tbs->failed = true;
+	return is_ed25519;
 }
 
 static void read_basic_constraints(struct der_reader *r, struct cert *cert)
@@ -141,19 +96,19 @@ static void read_basic_constraints(struct der_reader *r, struct cert *cert)
 		struct der_value is_ca = der_read(&constraints, DER_BOOLEAN);
 
 		/* FALSE is the default, which DER leaves out. */
-		fail_unless(&constraints, is_ca.len == 1 && is_ca.bytes[0] == 0xff);
+		cert_fail_unless(&constraints, is_ca.len == 1 && is_ca.bytes[0] == 0xff);
 		cert->is_ca = true;
 	}
 	if (der_is_next(&constraints, DER_INTEGER))
 		der_next(&constraints); /* path length: there are no intermediates */
-	fail_unless(r, der_reader_end(&constraints) == 0);
+	cert_fail_unless(r, der_reader_end(&constraints) == 0);
 }
 
 static void read_key_usage(struct der_reader *r, struct cert *cert)
 {
 	struct der_value bits = der_read(r, DER_BIT_STRING);
 
-	fail_unless(r, bits.len >= 2 && bits.len <= 3 && bits.bytes[0] < 8);
+	cert_fail_unless(r, bits.len >= 2 && bits.len <= 3 && bits.bytes[0] < 8);
 	if (!r->failed)
 		cert->key_usage = bits.bytes[1];
 }
@@ -165,13 +120,13 @@ static void read_alt_names(struct der_reader *r, struct cert *cert)
 	for (size_t n = 0; !der_at_end(&names); n++) {
 		struct der_value name = der_next(&names);
 
-		fail_unless(&names, n < CERT_ALT_NAMES_MAX);
+		cert_fail_unless(&names, n < CERT_ALT_NAMES_MAX);
 		if (name.tag != DER_CONTEXT(6)) /* uniformResourceIdentifier */
 			continue;
 		if (cert->n_uris++ == 0)
-			cert->uri = contents(&name);
+			cert->uri = cert_contents(&name);
 	}
-	fail_unless(r, !names.failed);
+	cert_fail_unless(r, !names.failed);
 }
 
 static void read_extended_usage(struct der_reader *r, struct cert *cert)
@@ -187,15 +142,15 @@ static void read_extended_usage(struct der_reader *r, struct cert *cert)
 		if (der_value_is(&oid, oid_server_auth, sizeof(oid_server_auth)))
 			cert->is_for_server = true;
 	}
-	fail_unless(r, !usages.failed);
+	cert_fail_unless(r, !usages.failed);
 }
 
 static void read_zones(struct der_reader *r, struct cert *cert)
 {
 	struct der_value list = der_read(r, DER_UTF8_STRING);
 
-	fail_unless(r, zone_list_is_valid((const char *)list.bytes, list.len));
-	cert->zones = contents(&list);
+	cert_fail_unless(r, zone_list_is_valid((const char *)list.bytes, list.len));
+	cert->zones = cert_contents(&list);
 }
 
 static void skip_contents(struct der_reader *r, struct cert *cert)
@@ -215,7 +170,7 @@ struct extension_kind {
 	void (*read)(struct der_reader *r, struct cert *cert);
 };
 
-static const struct extension_kind *find_extension(const struct der_value *oid)
+static const struct extension_kind *find_extension(const struct cert_extension *extension)
 {
 	static const struct extension_kind kinds[] = {
 		{CE_BASIC_CONSTRAINTS, EXTENSION_BASIC_CONSTRAINTS, read_basic_constraints},
@@ -226,40 +181,31 @@ static const struct extension_kind *find_extension(const struct der_value *oid)
 		{CE_AUTHORITY_KEY_ID, EXTENSION_AUTHORITY_KEY_ID, skip_contents},
 	};
 	static const struct extension_kind zones = {0, EXTENSION_ZONES, read_zones};
+	int number = cert_extension_number(extension);
 
-	if (der_value_is(oid, oid_zones, sizeof(oid_zones)))
+	if (der_value_is(&extension->oid, oid_zones, sizeof(oid_zones)))
 		return &zones;
-	if (oid->len != sizeof(oid_ce) + 1 || memcmp(oid->bytes, oid_ce, sizeof(oid_ce)) != 0)
-		return NULL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].oid == oid->bytes[sizeof(oid_ce)])
+		if (kinds[i].oid == number)
 			return &kinds[i];
 	return NULL;
 }
 
 static void read_extension(struct der_reader *list, struct cert *cert, unsigned int *seen)
 {
-	struct der_reader extension = der_enter(list, DER_SEQUENCE), inner;
-	struct der_value oid = der_read(&extension, DER_OID);
-	bool is_critical = der_is_next(&extension, DER_BOOLEAN);
-	const struct extension_kind *kind = find_extension(&oid);
+	struct cert_extension extension = cert_read_extension(list);
+	const struct extension_kind *kind = find_extension(&extension);
 
-	if (is_critical) {
-		struct der_value value = der_read(&extension, DER_BOOLEAN);
-
-		fail_unless(&extension, value.len == 1 && value.bytes[0] == 0xff);
-	}
-	inner = der_enter(&extension, DER_OCTET_STRING);
-	if (der_reader_end(&extension) < 0 || (!kind && is_critical)) {
+	if (list->failed || (!kind && extension.is_critical)) {
 		list->failed = true;
 		return;
 	}
 	if (!kind)
 		return;
-	fail_unless(list, !(*seen & kind->bit));
+	cert_fail_unless(list, !(*seen & kind->bit));
 	*seen |= kind->bit;
-	kind->read(&inner, cert);
-	fail_unless(list, der_reader_end(&inner) == 0);
+	kind->read(&extension.inner, cert);
+	cert_fail_unless(list, der_reader_end(&extension.inner) == 0);
 }
 
 static void read_extensions(struct der_reader *tbs, struct cert *cert)
@@ -268,43 +214,49 @@ static void read_extensions(struct der_reader *tbs, struct cert *cert)
 	struct der_reader list = der_enter(&tagged, DER_SEQUENCE);
 	unsigned int seen = 0;
 
-	fail_unless(tbs, der_reader_end(&tagged) == 0);
+	cert_fail_unless(tbs, der_reader_end(&tagged) == 0);
 	for (size_t n = 0; !der_at_end(&list); n++) {
-		fail_unless(&list, n < CERT_EXTENSIONS_MAX);
+		cert_fail_unless(&list, n < CERT_EXTENSIONS_MAX);
 		read_extension(&list, cert, &seen);
 	}
-	fail_unless(tbs, !list.failed);
+	cert_fail_unless(tbs, !list.failed);
 }
 
-static void read_signed_part(struct der_reader *r, struct cert *cert)
+/* Return: false its key, or its signature, is not of Ed25519. */
+static bool read_signed_part(struct der_reader *r, struct cert *cert)
 {
 	struct der_value part = der_read(r, DER_SEQUENCE), issuer;
 	struct der_reader tbs = der_reader_init(part.bytes, part.len);
+	bool is_ed25519;
 
-	cert->signed_part = whole(&part);
+	cert->signed_part = cert_whole(&part);
 	read_version(&tbs);
-	cert->serial = read_serial(&tbs);
-	read_algorithm(&tbs);
+	cert->serial = cert_read_serial(&tbs);
+	is_ed25519 = cert_read_algorithm(&tbs);
 	issuer = der_read(&tbs, DER_SEQUENCE);
-	cert->issuer = whole(&issuer);
+	cert->issuer = cert_whole(&issuer);
 	read_validity(&tbs, cert);
 	read_subject(&tbs, cert);
-	read_public_key(&tbs, cert);
+	is_ed25519 &= read_public_key(&tbs, cert);
 	read_extensions(&tbs, cert);
-	fail_unless(r, der_reader_end(&tbs) == 0);
+	cert_fail_unless(r, der_reader_end(&tbs) == 0);
+	return is_ed25519;
 }
 
 int cert_parse(const uint8_t *der, size_t len, struct cert *ret)
 {
 	struct der_reader file = der_reader_init(der, len), certificate;
 	struct cert cert = {0};
+	bool is_ed25519;
 
 	if (len > CERT_MAX)
 		return -EBADMSG;
 	certificate = der_enter(&file, DER_SEQUENCE);
-	read_signed_part(&certificate, &cert);
-	read_algorithm(&certificate);
-	cert.signature = read_bits(&certificate, ED25519_SIGNATURE_LEN).bytes;
+	is_ed25519 = read_signed_part(&certificate, &cert);
+	is_ed25519 &= cert_read_algorithm(&certificate);
+	cert.signature = cert_read_bits(&certificate, ED25519_SIGNATURE_LEN).bytes;
+	if (!is_ed25519)
+		return -ENOPKG;
 	if (der_reader_end(&certificate) < 0 || der_reader_end(&file) < 0)
 		return -EBADMSG;
 	*ret = cert;

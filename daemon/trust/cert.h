@@ -20,6 +20,7 @@
 #define CERT_EXTENSIONS_MAX 32
 #define CERT_ALT_NAMES_MAX 32
 #define CERT_SERIAL_LEN 16
+#define CERT_SERIAL_MAX 20 /* octets we read, RFC 5280 section 4.1.2.2 */
 #define CERT_COMMON_NAME_MAX 64 /* ub-common-name of RFC 5280, bytes here */
 
 /* Key usage bits as they lie in the first octet of the BIT STRING. */
@@ -74,8 +75,9 @@ struct cert {
  * @ret: filled on success, untouched on failure
  *
  * Context: Pure; no cryptography, nothing allocated.
- * Return: 0; -EBADMSG not DER, not version 3, not Ed25519, a critical
- * extension we do not know, a known one twice, or a zone list that is none.
+ * Return: 0; -ENOPKG a key or signature that is not Ed25519; -EBADMSG not DER, not
+ * version 3, a critical extension we do not know, a known one twice, or a zone list that is
+ * none.
  */
 int cert_parse(const uint8_t *der, size_t len, struct cert *ret);
 

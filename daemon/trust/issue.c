@@ -75,7 +75,10 @@ int issue_hub(const struct issue_hub *hub, uint8_t *buf, size_t size)
 		return r;
 	if (content.not_after_s > root.not_after_s)
 		content.not_after_s = root.not_after_s;
-	spiffe_format_hub(mesh, &id, uri);
+	if (hub->service)
+		spiffe_format_service(mesh, &id, hub->service, uri);
+	else
+		spiffe_format_hub(mesh, &id, uri);
 	memcpy(content.serial, hub->serial, sizeof(content.serial));
 	memcpy(content.pubkey, hub->pubkey, sizeof(content.pubkey));
 	content.issuer = root.subject;

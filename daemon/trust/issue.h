@@ -49,6 +49,7 @@ int issue_root(const struct issue_root *root, uint8_t *buf, size_t size);
  * @pubkey: the hub's key
  * @name: subject of the certificate, for people; 1..CERT_COMMON_NAME_MAX bytes
  * @zones: zones it may be in, a zone list; NULL or "" none
+ * @service: name of a service of the hub, then the certificate is that one's; NULL: the hub's
  * @serial: random
  * @not_before_s: Unix time
  * @not_after_s: Unix time; cut to the root's
@@ -58,7 +59,7 @@ struct issue_hub {
 	size_t root_der_len;
 	uint8_t root_seed[ED25519_SEED_LEN];
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
-	const char *name, *zones;
+	const char *name, *zones, *service;
 	uint8_t serial[CERT_SERIAL_LEN];
 	int64_t not_before_s, not_after_s;
 };

@@ -18,6 +18,7 @@
 #include "daemon/lib/secret.h"
 
 #define BOUNDARY_SIZE 64
+#define BODY_MAX 65536 /* characters between the boundaries: more than any kind we read has */
 #define KEY_DER_MAX 128 /* PKCS#8 version 2 with the public key is 83 bytes */
 
 /* SEQUENCE { INTEGER 0, SEQUENCE { OID Ed25519 }, OCTET STRING { OCTET STRING seed } } */
@@ -41,7 +42,7 @@ int pem_decode(const char *label, const uint8_t *text, size_t len, uint8_t *buf,
 	body += n;
 	n = snprintf(end, sizeof(end), "-----END %s-----", label);
 	stop = memmem(body, (size_t)(text + len - body), end, (size_t)n);
-	if (!stop || stop - body > 2 * PEM_CERT_SIZE)
+	if (!stop || stop - body > BODY_MAX)
 		return -EBADMSG;
 	error = Base64_Decode(body, (word32)(stop - body), buf, &written);
 	if (error == BUFFER_E)

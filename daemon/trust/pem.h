@@ -14,6 +14,7 @@
 #include "daemon/lib/ed25519.h"
 
 #define PEM_CERTIFICATE "CERTIFICATE"
+#define PEM_CRL "X509 CRL"
 #define PEM_PRIVATE_KEY "PRIVATE KEY"
 #define PEM_PUBLIC_KEY "PUBLIC KEY"
 

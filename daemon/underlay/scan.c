@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "daemon/lib/log.h"
+#include "hubmesh/wire.h"
 
 struct scan {
 	const struct underlay_settings *settings;
@@ -80,8 +81,10 @@ static void read_link(const struct nlmsghdr *message, void *arg)
 	interface->ifindex = (uint32_t)ifi->ifi_index;
 	interface->is_up = (ifi->ifi_flags & IFF_UP) && (ifi->ifi_flags & IFF_RUNNING);
 	memcpy(interface->name, link.name, sizeof(interface->name));
+	/* Ethernet does not fragment: where IPv6 does not fit, frames go in UDP */
 	interface->has_lladdr =
 		link.type == ARPHRD_ETHER &&
+		netlink_u32(tb[IFLA_MTU], HM_FRAME_FLOOR) >= HM_FRAME_FLOOR &&
 		netlink_bytes(tb[IFLA_ADDRESS], interface->lladdr, sizeof(interface->lladdr));
 }
 

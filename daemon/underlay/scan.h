@@ -31,7 +31,7 @@ struct underlay_link {
  * struct underlay_interface - a chosen interface
  * @ifindex: its index
  * @name: its name
- * @has_lladdr: it is Ethernet, with address @lladdr
+ * @has_lladdr: it is Ethernet, with address @lladdr, and wide enough for any frame
  * @lladdr: see @has_lladdr
  * @is_up: administratively up and with carrier
  * @joined4: member of the IPv4 beacon group

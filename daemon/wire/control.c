@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/lib/memory.h"
+#include "daemon/lib/secret.h"
 #include "daemon/wire/dcbor.h"
 #include "hubmesh/wire.h"
 
@@ -37,6 +38,15 @@ enum key_key {
 	KEY_ALL = 0x1e,
 };
 
+enum sender_key {
+	SENDER_SERIAL = 1,
+	SENDER_PHASE = 2,
+	SENDER_CIPHER = 3,
+	SENDER_MATERIAL = 4,
+	SENDER_KEY_ALL = 0x1e,
+	SENDER_HAVE_ALL = 0x06,
+};
+
 enum digest_key {
 	DIGEST_ENTRIES = 1,
 	DIGEST_ALL = 0x02,
@@ -47,8 +57,14 @@ enum pull_key {
 	PULL_ALL = 0x02,
 };
 
+enum lists_key {
+	LISTS_ENTRIES = 1,
+	LISTS_ALL = 0x02,
+};
+
 enum {
 	ENTRY_ELEMENTS = 3, /* hub, boot epoch, sequence */
+	LIST_ELEMENTS = 3, /* issuer, number, digest */
 };
 
 /* Indexed by enum control_message. */
@@ -64,6 +80,10 @@ static const char *const paths[] = {
 	[CONTROL_PULL] = "/v1/pull",
 	[CONTROL_BLOB] = "/v1/blob",
 	[CONTROL_BROKER] = "/v1/broker",
+	[CONTROL_SENDER_KEY] = "/v1/sender-key",
+	[CONTROL_SENDER_HAVE] = "/v1/sender-have",
+	[CONTROL_REVOCATIONS] = "/v1/revocations",
+	[CONTROL_REVOCATIONS_HAVE] = "/v1/revocations-have",
 };
 
 _Static_assert(ARRAY_SIZE(paths) == __CONTROL_END, "every message has a path");
@@ -210,6 +230,80 @@ int control_decode_key(const uint8_t *buf, size_t len, struct control_key *ret)
 	return 0;
 }
 
+int control_encode_sender_key(const struct control_sender *m, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(m->serial > 0 && m->phase < HM_PHASES && m->cipher <= CIPHER_MAX);
+	dcbor_write_map(&w, 4);
+	dcbor_write_uint(&w, SENDER_SERIAL);
+	dcbor_write_uint(&w, m->serial);
+	dcbor_write_uint(&w, SENDER_PHASE);
+	dcbor_write_uint(&w, m->phase);
+	dcbor_write_uint(&w, SENDER_CIPHER);
+	dcbor_write_uint(&w, m->cipher);
+	dcbor_write_uint(&w, SENDER_MATERIAL);
+	dcbor_write_bytes(&w, m->material, sizeof(m->material));
+	return dcbor_writer_end(&w);
+}
+
+int control_encode_sender_have(const struct control_sender *m, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(m->serial > 0 && m->phase < HM_PHASES);
+	dcbor_write_map(&w, 2);
+	dcbor_write_uint(&w, SENDER_SERIAL);
+	dcbor_write_uint(&w, m->serial);
+	dcbor_write_uint(&w, SENDER_PHASE);
+	dcbor_write_uint(&w, m->phase);
+	return dcbor_writer_end(&w);
+}
+
+/* @all: keys that must be there; no others may. */
+static int decode_sender(const uint8_t *buf, size_t len, uint32_t all, struct control_sender *ret)
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	struct control_sender m = {0};
+	int error = 0;
+
+	while (dcbor_next_key(&r, &map)) {
+		switch (map.key) {
+		case SENDER_SERIAL:
+			m.serial = (uint32_t)dcbor_read_uint(&r, UINT32_MAX);
+			break;
+		case SENDER_PHASE:
+			m.phase = (uint8_t)dcbor_read_uint(&r, HM_PHASES - 1);
+			break;
+		case SENDER_CIPHER:
+			m.cipher = (uint32_t)dcbor_read_uint(&r, CIPHER_MAX);
+			break;
+		case SENDER_MATERIAL:
+			dcbor_read_exactly(&r, m.material, sizeof(m.material));
+			break;
+		default:
+			dcbor_unknown_key(&r, &map);
+		}
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != all || m.serial == 0)
+		error = -EBADMSG;
+	else
+		*ret = m;
+	secret_wipe(&m, sizeof(m));
+	return error;
+}
+
+int control_decode_sender_key(const uint8_t *buf, size_t len, struct control_sender *ret)
+{
+	return decode_sender(buf, len, SENDER_KEY_ALL, ret);
+}
+
+int control_decode_sender_have(const uint8_t *buf, size_t len, struct control_sender *ret)
+{
+	return decode_sender(buf, len, SENDER_HAVE_ALL, ret);
+}
+
 int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_t *buf, size_t size)
 {
 	struct dcbor_writer w = dcbor_writer_init(buf, size);
@@ -318,5 +412,49 @@ int control_decode_pull(const uint8_t *buf, size_t len, uint8_t (*ret)[SHA256_LE
 	if (dcbor_reader_end(&r) < 0 || map.seen != PULL_ALL || n == 0)
 		return -EBADMSG;
 	memcpy(ret, digests, n * SHA256_LEN);
+	return (int)n;
+}
+
+int control_encode_lists(const struct control_list *lists, size_t n, uint8_t *buf, size_t size)
+{
+	struct dcbor_writer w = dcbor_writer_init(buf, size);
+
+	assert(n <= CONTROL_LISTS_MAX);
+	dcbor_write_map(&w, 1);
+	dcbor_write_uint(&w, LISTS_ENTRIES);
+	dcbor_write_array(&w, n);
+	for (size_t i = 0; i < n; i++) {
+		dcbor_write_array(&w, LIST_ELEMENTS);
+		dcbor_write_bytes(&w, lists[i].issuer, HUB_PUBKEY_LEN);
+		dcbor_write_uint(&w, lists[i].number);
+		dcbor_write_bytes(&w, lists[i].digest, SHA256_LEN);
+	}
+	return dcbor_writer_end(&w);
+}
+
+int control_decode_lists(const uint8_t *buf, size_t len, struct control_list *ret, size_t max)
+{
+	struct dcbor_reader r = dcbor_reader_init(buf, len);
+	struct dcbor_map map = dcbor_read_map(&r);
+	struct control_list lists[CONTROL_LISTS_MAX];
+	size_t n = 0;
+
+	while (dcbor_next_key(&r, &map)) {
+		if (map.key != LISTS_ENTRIES) {
+			dcbor_unknown_key(&r, &map);
+			continue;
+		}
+		n = dcbor_read_array(&r, max < CONTROL_LISTS_MAX ? max : CONTROL_LISTS_MAX);
+		for (size_t i = 0; i < n && !r.failed; i++) {
+			if (dcbor_read_array(&r, LIST_ELEMENTS) != LIST_ELEMENTS)
+				dcbor_reader_fail(&r);
+			dcbor_read_exactly(&r, lists[i].issuer, HUB_PUBKEY_LEN);
+			lists[i].number = dcbor_read_uint(&r, UINT64_MAX);
+			dcbor_read_exactly(&r, lists[i].digest, SHA256_LEN);
+		}
+	}
+	if (dcbor_reader_end(&r) < 0 || map.seen != LISTS_ALL)
+		return -EBADMSG;
+	memcpy(ret, lists, n * sizeof(lists[0]));
 	return (int)n;
 }

@@ -20,7 +20,9 @@
 #define CONTROL_NAME_MAX 63
 #define CONTROL_DIGESTS_MAX 1024 /* LSDB entries in one DIGEST message */
 #define CONTROL_RECORD_MAX 16384 /* one signed link-state record */
+#define CONTROL_LISTS_MAX 8 /* lists of revocations a hub has: one of each root */
 #define CONTROL_PULLS_MAX 16 /* digests in one PULL message */
+#define CONTROL_SENDER_MATERIAL_LEN 44 /* AEAD key, salt */
 #define CONTROL_KEY_OWNER_MAX 1 /* of enum key_owner in hub/effects.h; a test compares */
 
 enum control_message {
@@ -35,6 +37,10 @@ enum control_message {
 	CONTROL_PULL, /* POST /v1/pull: send me the bytes with these digests */
 	CONTROL_BLOB, /* POST /v1/blob: a manifest or catalogue, as its owner wrote it */
 	CONTROL_BROKER, /* POST /v1/broker: a signed broker message on its way to a hub */
+	CONTROL_SENDER_KEY, /* POST /v1/sender-key: what I seal with for many */
+	CONTROL_SENDER_HAVE, /* POST /v1/sender-have: yours is installed */
+	CONTROL_REVOCATIONS, /* POST /v1/revocations: a root's list (X.509 CRL, DER) */
+	CONTROL_REVOCATIONS_HAVE, /* POST /v1/revocations-have: the lists I have */
 	__CONTROL_END,
 };
 
@@ -80,6 +86,20 @@ struct control_key {
 };
 
 /**
+ * struct control_sender - body of SENDER_KEY, and without cipher and key of SENDER_HAVE
+ * @serial: counts the sender's keys of this life, from 1
+ * @phase: its phase, below HM_PHASES
+ * @cipher: enum hubmesh_cipher, at most 31
+ * @material: AEAD key (32), salt (12); wiped by who decoded it
+ */
+struct control_sender {
+	uint32_t serial;
+	uint8_t phase;
+	uint32_t cipher;
+	uint8_t material[CONTROL_SENDER_MATERIAL_LEN];
+};
+
+/**
  * struct control_digest_entry - one record the sender has
  * @hub: whose
  * @boot_epoch: of the record
@@ -89,6 +109,18 @@ struct control_digest_entry {
 	struct hub_id hub;
 	uint64_t boot_epoch;
 	uint64_t seq;
+};
+
+/**
+ * struct control_list - a list of revocations the sender has
+ * @issuer: key of the root that signed it
+ * @number: of the list
+ * @digest: SHA-256 of it
+ */
+struct control_list {
+	uint8_t issuer[HUB_PUBKEY_LEN];
+	uint64_t number;
+	uint8_t digest[SHA256_LEN];
 };
 
 /*
@@ -102,6 +134,10 @@ int control_encode_hello(const struct control_hello *m, uint8_t *buf, size_t siz
 int control_decode_hello(const uint8_t *buf, size_t len, struct control_hello *ret);
 int control_encode_key(const struct control_key *m, uint8_t *buf, size_t size);
 int control_decode_key(const uint8_t *buf, size_t len, struct control_key *ret);
+int control_encode_sender_key(const struct control_sender *m, uint8_t *buf, size_t size);
+int control_decode_sender_key(const uint8_t *buf, size_t len, struct control_sender *ret);
+int control_encode_sender_have(const struct control_sender *m, uint8_t *buf, size_t size);
+int control_decode_sender_have(const uint8_t *buf, size_t len, struct control_sender *ret);
 int control_encode_digest(const struct control_digest_entry *e, size_t n, uint8_t *buf,
 			  size_t size);
 /* Return: number of entries, at most @max, in rising order of hub id; -EBADMSG. */
@@ -111,5 +147,9 @@ int control_decode_digest(const uint8_t *buf, size_t len, struct control_digest_
 int control_encode_pull(const uint8_t (*digests)[SHA256_LEN], size_t n, uint8_t *buf, size_t size);
 /* Return: number of digests; -EBADMSG. */
 int control_decode_pull(const uint8_t *buf, size_t len, uint8_t (*ret)[SHA256_LEN]);
+/* @n lists, at most CONTROL_LISTS_MAX, in any order. */
+int control_encode_lists(const struct control_list *lists, size_t n, uint8_t *buf, size_t size);
+/* Return: number of lists, at most @max, itself at most CONTROL_LISTS_MAX; -EBADMSG. */
+int control_decode_lists(const uint8_t *buf, size_t len, struct control_list *ret, size_t max);
 
 #endif

@@ -200,18 +200,22 @@ static size_t character_len(const uint8_t *p, size_t left)
 	return 0;
 }
 
+bool dcbor_is_text(const char *text, size_t len)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < len && n; i += n)
+		n = character_len((const uint8_t *)text + i, len - i);
+	return n != 0;
+}
+
 void dcbor_read_text(struct dcbor_reader *r, char *ret, size_t size)
 {
 	struct item item = next_item_of(r, ITEM_TEXT, size - 1);
 
-	for (size_t i = 0; i < item.value;) {
-		size_t n = character_len(item.bytes + i, item.value - i);
-
-		if (n == 0) {
-			r->failed = true;
-			return;
-		}
-		i += n;
+	if (!dcbor_is_text((const char *)item.bytes, item.value)) {
+		r->failed = true;
+		return;
 	}
 	if (item.value)
 		memcpy(ret, item.bytes, item.value);

@@ -62,6 +62,8 @@ bool dcbor_read_bool(struct dcbor_reader *r);
 const uint8_t *dcbor_read_bytes(struct dcbor_reader *r, size_t max, size_t *len);
 /** dcbor_read_exactly() - A byte string of @len bytes, copied to @ret. */
 void dcbor_read_exactly(struct dcbor_reader *r, uint8_t *ret, size_t len);
+/** dcbor_is_text() - Would dcbor_read_text() take these bytes? */
+bool dcbor_is_text(const char *text, size_t len);
 /** dcbor_read_text() - UTF-8 without control characters, at most @size - 1 bytes. */
 void dcbor_read_text(struct dcbor_reader *r, char *ret, size_t size);
 /** dcbor_read_array() - Elements that follow, at most @max. */

@@ -15,6 +15,7 @@
 #include "daemon/lib/endpoint.h"
 #include "daemon/lib/memory.h"
 #include "daemon/wire/dcbor.h"
+#include "daemon/wire/envelope.h"
 
 #define SIGNATURE_CONTEXT "hubmesh-manifest-v1"
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -38,10 +39,10 @@ enum manifest_key {
 	MANIFEST_KEY_HEALTH = 15,
 	MANIFEST_KEYS = 15,
 	MANIFEST_KEY_ALL = 0xfffe, /* bits of the above */
+	MANIFEST_KEY_BODY = DCBOR_KEY_OPTIONAL, /* absent: none */
 };
 
 enum {
-	OUTER_ELEMENTS = 2, /* body, signature */
 	NEEDS_ELEMENTS = 2, /* cpu, memory */
 	HAS_ELEMENTS = 3, /* slots, cpu, memory */
 	HEALTH_ELEMENTS = 2, /* kind, interval */
@@ -51,20 +52,24 @@ enum catalogue_key {
 	CATALOGUE_KEY_HUB = 1,
 	CATALOGUE_KEY_ENTRIES = 2,
 	CATALOGUE_KEY_ALL = 0x06,
+	CATALOGUE_KEY_ROLLBACKS = DCBOR_KEY_OPTIONAL, /* absent: none */
 };
 
 enum {
 	ENTRY_ELEMENTS = 2, /* digest, state */
+	ROLLBACK_ELEMENTS = 6, /* build, why, samples */
 };
 
 _Static_assert(MANIFEST_SIGNATURE_LEN == ED25519_SIGNATURE_LEN, "one kind of signature");
 
 static const char *const protocol_names[] = {"tcp", "udp", "http1", "http2", "grpc"};
 static const char *const health_names[] = {"none", "tcp", "http", "grpc", "command"};
+static const char *const body_names[] = {"none", "json", "cbor", "msgpack"};
 static const char *const state_names[] = {"available", "failing", "draining"};
 
 _Static_assert(ARRAY_SIZE(protocol_names) == __MANIFEST_PROTOCOL_END, "every one has a name");
 _Static_assert(ARRAY_SIZE(health_names) == __MANIFEST_HEALTH_END, "every one has a name");
+_Static_assert(ARRAY_SIZE(body_names) == __MANIFEST_BODY_END, "every one has a name");
 _Static_assert(ARRAY_SIZE(state_names) == __SERVICE_STATE_END, "every one has a name");
 
 static int find_name(const char *const *names, size_t n, const char *text)
@@ -85,6 +90,16 @@ int manifest_protocol_parse(const char *text)
 	return find_name(protocol_names, ARRAY_SIZE(protocol_names), text);
 }
 
+bool manifest_protocol_serves(uint8_t protocol, uint8_t wanted)
+{
+	if (wanted == MANIFEST_HTTP1)
+		return protocol == MANIFEST_HTTP1 || protocol == MANIFEST_HTTP2 ||
+		       protocol == MANIFEST_GRPC;
+	if (wanted == MANIFEST_HTTP2)
+		return protocol == MANIFEST_HTTP1 || protocol == MANIFEST_HTTP2;
+	return protocol == wanted;
+}
+
 const char *manifest_health_name(uint8_t health)
 {
 	return health < ARRAY_SIZE(health_names) ? health_names[health] : "?";
@@ -93,6 +108,16 @@ const char *manifest_health_name(uint8_t health)
 int manifest_health_parse(const char *text)
 {
 	return find_name(health_names, ARRAY_SIZE(health_names), text);
+}
+
+const char *manifest_body_name(uint8_t body)
+{
+	return body < ARRAY_SIZE(body_names) ? body_names[body] : "?";
+}
+
+int manifest_body_parse(const char *text)
+{
+	return find_name(body_names, ARRAY_SIZE(body_names), text);
 }
 
 const char *service_state_name(uint8_t state)
@@ -123,7 +148,7 @@ bool manifest_endpoint_is_valid(const char *text)
 	if (strlen(text) > MANIFEST_ENDPOINT_MAX)
 		return false;
 	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
-		return text[strlen(UNIX_PREFIX)] == '/';
+		return text[strlen(UNIX_PREFIX)] == '/' && dcbor_is_text(text, strlen(text));
 	return endpoint_parse(text, &endpoint) == 0 && endpoint.port;
 }
 
@@ -160,6 +185,13 @@ static bool is_health_valid(const struct manifest *m)
 	return (m->health == MANIFEST_HEALTH_NONE) == (m->health_interval_ms == 0);
 }
 
+/* Only in HTTP does a body say of which format it is, and is it ours to look at. */
+static bool is_body_valid(const struct manifest *m)
+{
+	return m->body < __MANIFEST_BODY_END &&
+	       (!m->body || m->protocol == MANIFEST_HTTP1 || m->protocol == MANIFEST_HTTP2);
+}
+
 #define WORDS(list) (const char *)(list), sizeof((list)[0])
 
 bool manifest_is_well_formed(const struct manifest *m)
@@ -173,7 +205,7 @@ bool manifest_is_well_formed(const struct manifest *m)
 	       is_word_list(WORDS(m->capabilities), m->n_capabilities, MANIFEST_CAPABILITIES_MAX) &&
 	       is_word_list(WORDS(m->credentials), m->n_credentials, MANIFEST_CREDENTIALS_MAX) &&
 	       is_word_list(WORDS(m->zones), m->n_zones, MANIFEST_ZONES_MAX) && m->slots > 0 &&
-	       m->slots <= MANIFEST_SLOTS_MAX && is_health_valid(m);
+	       m->slots <= MANIFEST_SLOTS_MAX && is_health_valid(m) && is_body_valid(m);
 }
 
 static void write_texts(struct dcbor_writer *w, const char *rows, size_t row_size, size_t n)
@@ -187,7 +219,7 @@ static int encode_body(const struct manifest *m, uint8_t *buf, size_t size)
 {
 	struct dcbor_writer w = dcbor_writer_init(buf, size);
 
-	dcbor_write_map(&w, MANIFEST_KEYS);
+	dcbor_write_map(&w, MANIFEST_KEYS + (m->body != MANIFEST_BODY_NONE));
 	dcbor_write_uint(&w, MANIFEST_KEY_HUB);
 	dcbor_write_bytes(&w, m->hub.b, HUB_ID_LEN);
 	dcbor_write_uint(&w, MANIFEST_KEY_FORMAT);
@@ -225,40 +257,25 @@ static int encode_body(const struct manifest *m, uint8_t *buf, size_t size)
 	dcbor_write_array(&w, HEALTH_ELEMENTS);
 	dcbor_write_uint(&w, m->health);
 	dcbor_write_uint(&w, m->health_interval_ms);
+	if (m->body != MANIFEST_BODY_NONE) {
+		dcbor_write_uint(&w, MANIFEST_KEY_BODY);
+		dcbor_write_uint(&w, m->body);
+	}
 	return dcbor_writer_end(&w);
 }
 
 int manifest_encode(const struct manifest *manifest, const uint8_t private_key[32],
 		    const uint8_t pubkey[HUB_PUBKEY_LEN], uint8_t *buf, size_t size)
 {
-	uint8_t body[MANIFEST_MAX], signature[MANIFEST_SIGNATURE_LEN];
-	struct dcbor_writer w = dcbor_writer_init(buf, size < MANIFEST_MAX ? size : MANIFEST_MAX);
+	uint8_t body[MANIFEST_MAX];
 	int body_len;
 
 	assert(manifest_is_well_formed(manifest));
 	body_len = encode_body(manifest, body, sizeof(body));
 	if (body_len < 0)
 		return body_len;
-	if (ed25519_sign(private_key, pubkey, SIGNATURE_CONTEXT, body, (size_t)body_len,
-			 signature) < 0)
-		return -EIO;
-	dcbor_write_array(&w, OUTER_ELEMENTS);
-	dcbor_write_bytes(&w, body, (size_t)body_len);
-	dcbor_write_bytes(&w, signature, sizeof(signature));
-	return dcbor_writer_end(&w);
-}
-
-/* Borrowed parts of the outer array. */
-static int split(const uint8_t *buf, size_t len, const uint8_t **body, size_t *body_len,
-		 uint8_t signature[MANIFEST_SIGNATURE_LEN])
-{
-	struct dcbor_reader r = dcbor_reader_init(buf, len);
-
-	if (len > MANIFEST_MAX || dcbor_read_array(&r, OUTER_ELEMENTS) != OUTER_ELEMENTS)
-		return -EBADMSG;
-	*body = dcbor_read_bytes(&r, MANIFEST_MAX, body_len);
-	dcbor_read_exactly(&r, signature, MANIFEST_SIGNATURE_LEN);
-	return dcbor_reader_end(&r);
+	return envelope_seal(SIGNATURE_CONTEXT, body, (size_t)body_len, private_key, pubkey, buf,
+			     size < MANIFEST_MAX ? size : MANIFEST_MAX);
 }
 
 static size_t read_texts(struct dcbor_reader *r, char *rows, size_t row_size, size_t max)
@@ -290,6 +307,16 @@ static void read_numbers(struct dcbor_reader *r, size_t n, uint32_t *const *ret)
 		dcbor_reader_fail(r);
 	for (size_t i = 0; i < n; i++)
 		*ret[i] = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+}
+
+/* A later format is as good as none to us. */
+static void read_body(struct dcbor_reader *r, struct manifest *m)
+{
+	uint64_t body = dcbor_read_uint(r, UINT8_MAX);
+
+	if (body == MANIFEST_BODY_NONE) /* said by the absence of the key: one content, one name */
+		dcbor_reader_fail(r);
+	m->body = body < __MANIFEST_BODY_END ? (uint8_t)body : MANIFEST_BODY_NONE;
 }
 
 static void read_value(struct dcbor_reader *r, const struct dcbor_map *map, struct manifest *m,
@@ -346,6 +373,9 @@ static void read_value(struct dcbor_reader *r, const struct dcbor_map *map, stru
 		read_numbers(r, HEALTH_ELEMENTS, (uint32_t *[]){&health, &m->health_interval_ms});
 		m->health = health < UINT8_MAX ? (uint8_t)health : UINT8_MAX;
 		break;
+	case MANIFEST_KEY_BODY:
+		read_body(r, m);
+		break;
 	default:
 		dcbor_unknown_key(r, map);
 	}
@@ -353,17 +383,15 @@ static void read_value(struct dcbor_reader *r, const struct dcbor_map *map, stru
 
 int manifest_decode(const uint8_t *buf, size_t len, struct manifest *ret)
 {
-	uint8_t signature[MANIFEST_SIGNATURE_LEN];
-	const uint8_t *body;
-	size_t body_len;
+	struct envelope envelope;
 	struct manifest manifest = {0};
 	struct dcbor_reader r;
 	struct dcbor_map map;
 	uint64_t format = 0;
 
-	if (split(buf, len, &body, &body_len, signature) < 0)
+	if (envelope_open(buf, len, MANIFEST_MAX, &envelope) < 0)
 		return -EBADMSG;
-	r = dcbor_reader_init(body, body_len);
+	r = dcbor_reader_init(envelope.body, envelope.body_len);
 	map = dcbor_read_map(&r);
 	while (dcbor_next_key(&r, &map)) {
 		read_value(&r, &map, &manifest, &format);
@@ -380,13 +408,31 @@ int manifest_decode(const uint8_t *buf, size_t len, struct manifest *ret)
 
 int manifest_verify(const uint8_t *buf, size_t len, const uint8_t pubkey[HUB_PUBKEY_LEN])
 {
-	uint8_t signature[MANIFEST_SIGNATURE_LEN];
-	const uint8_t *body;
-	size_t body_len;
+	return envelope_verify(buf, len, MANIFEST_MAX, SIGNATURE_CONTEXT, pubkey);
+}
 
-	if (split(buf, len, &body, &body_len, signature) < 0)
-		return -EBADMSG;
-	return ed25519_verify(pubkey, SIGNATURE_CONTEXT, body, body_len, signature);
+static bool rollback_is_consistent(const struct catalogue_rollback *rollback)
+{
+	return rollback->new_bad <= rollback->new_n && rollback->old_bad <= rollback->old_n;
+}
+
+static void write_rollbacks(struct dcbor_writer *w, const struct catalogue *catalogue)
+{
+	dcbor_write_uint(w, CATALOGUE_KEY_ROLLBACKS);
+	dcbor_write_array(w, catalogue->n_rollbacks);
+	for (size_t i = 0; i < catalogue->n_rollbacks; i++) {
+		const struct catalogue_rollback *rollback = &catalogue->rollbacks[i];
+
+		assert(rollback_is_consistent(rollback));
+		assert(i == 0 || memcmp(rollback[-1].build, rollback->build, SHA256_LEN) < 0);
+		dcbor_write_array(w, ROLLBACK_ELEMENTS);
+		dcbor_write_bytes(w, rollback->build, SHA256_LEN);
+		dcbor_write_bool(w, rollback->by_latency);
+		dcbor_write_uint(w, rollback->new_n);
+		dcbor_write_uint(w, rollback->new_bad);
+		dcbor_write_uint(w, rollback->old_n);
+		dcbor_write_uint(w, rollback->old_bad);
+	}
 }
 
 int catalogue_encode(const struct catalogue *catalogue, uint8_t *buf, size_t size)
@@ -394,7 +440,8 @@ int catalogue_encode(const struct catalogue *catalogue, uint8_t *buf, size_t siz
 	struct dcbor_writer w = dcbor_writer_init(buf, size);
 
 	assert(hub_id_is_valid(&catalogue->hub) && catalogue->n <= CATALOGUE_ENTRIES_MAX);
-	dcbor_write_map(&w, 2);
+	assert(catalogue->n_rollbacks <= CATALOGUE_ROLLBACKS_MAX);
+	dcbor_write_map(&w, catalogue->n_rollbacks ? 3 : 2);
 	dcbor_write_uint(&w, CATALOGUE_KEY_HUB);
 	dcbor_write_bytes(&w, catalogue->hub.b, HUB_ID_LEN);
 	dcbor_write_uint(&w, CATALOGUE_KEY_ENTRIES);
@@ -408,6 +455,8 @@ int catalogue_encode(const struct catalogue *catalogue, uint8_t *buf, size_t siz
 		dcbor_write_bytes(&w, entry->digest, SHA256_LEN);
 		dcbor_write_uint(&w, entry->state);
 	}
+	if (catalogue->n_rollbacks)
+		write_rollbacks(&w, catalogue);
 	return dcbor_writer_end(&w);
 }
 
@@ -422,6 +471,28 @@ static void read_entries(struct dcbor_reader *r, struct catalogue *catalogue)
 		dcbor_read_exactly(r, entry->digest, SHA256_LEN);
 		entry->state = (uint8_t)dcbor_read_uint(r, __SERVICE_STATE_END - 1);
 		if (i > 0 && memcmp(entry[-1].digest, entry->digest, SHA256_LEN) >= 0)
+			dcbor_reader_fail(r);
+	}
+}
+
+static void read_rollbacks(struct dcbor_reader *r, struct catalogue *catalogue)
+{
+	catalogue->n_rollbacks = dcbor_read_array(r, CATALOGUE_ROLLBACKS_MAX);
+	if (!catalogue->n_rollbacks)
+		dcbor_reader_fail(r); /* none has one form only: no such key */
+	for (size_t i = 0; i < catalogue->n_rollbacks && !r->failed; i++) {
+		struct catalogue_rollback *rollback = &catalogue->rollbacks[i];
+
+		if (dcbor_read_array(r, ROLLBACK_ELEMENTS) != ROLLBACK_ELEMENTS)
+			dcbor_reader_fail(r);
+		dcbor_read_exactly(r, rollback->build, SHA256_LEN);
+		rollback->by_latency = dcbor_read_bool(r);
+		rollback->new_n = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		rollback->new_bad = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		rollback->old_n = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		rollback->old_bad = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		if (!rollback_is_consistent(rollback) ||
+		    (i > 0 && memcmp(rollback[-1].build, rollback->build, SHA256_LEN) >= 0))
 			dcbor_reader_fail(r);
 	}
 }
@@ -441,6 +512,9 @@ int catalogue_decode(const uint8_t *buf, size_t len, struct catalogue *ret)
 			break;
 		case CATALOGUE_KEY_ENTRIES:
 			read_entries(&r, &catalogue);
+			break;
+		case CATALOGUE_KEY_ROLLBACKS:
+			read_rollbacks(&r, &catalogue);
 			break;
 		default:
 			dcbor_unknown_key(&r, &map);

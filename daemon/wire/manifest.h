@@ -34,6 +34,7 @@
 #define MANIFEST_HEALTH_INTERVAL_MAX_MS 3600000
 #define CATALOGUE_MAX 4096 /* bytes */
 #define CATALOGUE_ENTRIES_MAX 64 /* services of one hub */
+#define CATALOGUE_ROLLBACKS_MAX 16 /* versions its users left, the newest */
 
 enum manifest_protocol {
 	MANIFEST_TCP,
@@ -51,6 +52,15 @@ enum manifest_health {
 	MANIFEST_HEALTH_GRPC,
 	MANIFEST_HEALTH_COMMAND,
 	__MANIFEST_HEALTH_END,
+};
+
+/** enum manifest_body - format of the bodies a service reads and writes, Documentation/translate.rst */
+enum manifest_body {
+	MANIFEST_BODY_NONE, /* not said */
+	MANIFEST_BODY_JSON,
+	MANIFEST_BODY_CBOR,
+	MANIFEST_BODY_MSGPACK,
+	__MANIFEST_BODY_END,
 };
 
 /**
@@ -79,6 +89,7 @@ enum manifest_health {
  * @zones: security domains it serves, in rising order; none: all
  * @health: enum manifest_health
  * @health_interval_ms: between checks, 0 when there is none
+ * @body: enum manifest_body, with MANIFEST_HTTP1 or MANIFEST_HTTP2
  */
 struct manifest {
 	struct hub_id hub;
@@ -102,6 +113,7 @@ struct manifest {
 	char zones[MANIFEST_ZONES_MAX][MANIFEST_WORD_MAX + 1];
 	uint8_t health;
 	uint32_t health_interval_ms;
+	uint8_t body;
 };
 
 /** manifest_name_is_valid() - 1 to 63 of a-z 0-9 and '-', neither first nor last a '-'. */
@@ -114,10 +126,23 @@ bool manifest_endpoint_is_valid(const char *text);
 const char *manifest_protocol_name(uint8_t protocol);
 /** manifest_protocol_parse() - Return: enum manifest_protocol; -EINVAL. */
 int manifest_protocol_parse(const char *text);
+/**
+ * manifest_protocol_serves() - Can a service serve programs of another protocol than its own?
+ * @protocol: of the service
+ * @wanted: of the program
+ *
+ * Return: the same, or what the proxy translates (Documentation/proxy.rst): HTTP/1.1 to HTTP/2 and
+ * back, and HTTP/1.1 to gRPC, which is HTTP/2.  A program of gRPC needs what HTTP/1.1 has not.
+ */
+bool manifest_protocol_serves(uint8_t protocol, uint8_t wanted);
 /** manifest_health_name() - "none", "tcp", ...; "?" for another number. */
 const char *manifest_health_name(uint8_t health);
 /** manifest_health_parse() - Return: enum manifest_health; -EINVAL. */
 int manifest_health_parse(const char *text);
+/** manifest_body_name() - "none", "json", ...; "?" for another number. */
+const char *manifest_body_name(uint8_t body);
+/** manifest_body_parse() - Return: enum manifest_body; -EINVAL. */
+int manifest_body_parse(const char *text);
 
 /**
  * manifest_is_well_formed() - Does it keep every rule of the schema?
@@ -177,18 +202,36 @@ struct catalogue_entry {
 };
 
 /**
- * struct catalogue - all services of a hub
+ * struct catalogue_rollback - a version that users of the hub were taken off, with the numbers
+ * @build: see versions_key()
+ * @by_latency: it was slower than its predecessor; else it failed more often
+ * @new_n: samples of it
+ * @new_bad: of those, failed or slow
+ * @old_n: samples of its predecessor
+ * @old_bad: of those, failed or slow
+ */
+struct catalogue_rollback {
+	uint8_t build[SHA256_LEN];
+	bool by_latency;
+	uint32_t new_n, new_bad, old_n, old_bad;
+};
+
+/**
+ * struct catalogue - all services of a hub, and what it learned of others'
  * @hub: whose
  * @n: entries of @entries
  * @entries: in rising order of digest
+ * @n_rollbacks: entries of @rollbacks
+ * @rollbacks: in rising order of build
  */
 struct catalogue {
 	struct hub_id hub;
-	size_t n;
+	size_t n, n_rollbacks;
 	struct catalogue_entry entries[CATALOGUE_ENTRIES_MAX];
+	struct catalogue_rollback rollbacks[CATALOGUE_ROLLBACKS_MAX];
 };
 
-/** catalogue_encode() - Return: bytes written; -EMSGSIZE. Order and states are asserted. */
+/** catalogue_encode() - Return: bytes written; -EMSGSIZE. Order, states, numbers are asserted. */
 int catalogue_encode(const struct catalogue *catalogue, uint8_t *buf, size_t size);
 /** catalogue_decode() - Return: 0; -EBADMSG with @ret untouched. */
 int catalogue_decode(const uint8_t *buf, size_t len, struct catalogue *ret);

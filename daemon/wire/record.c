@@ -16,6 +16,7 @@
 #include "daemon/lib/ed25519.h"
 #include "daemon/lib/memory.h"
 #include "daemon/wire/dcbor.h"
+#include "daemon/wire/envelope.h"
 
 #define SIGNATURE_CONTEXT "hubmesh-record-v1"
 
@@ -28,15 +29,34 @@ enum record_key {
 	RECORD_CERT = 6,
 	RECORD_LINKS = 7,
 	RECORD_ALL = 0xfe, /* bits of the above */
-	RECORD_CATALOGUE = 32, /* may be missing, and unknown to older hubs */
+	/* Optional, and unknown to older hubs */
+	RECORD_CATALOGUE = DCBOR_KEY_OPTIONAL,
+	RECORD_GROUP_FLAGS = DCBOR_KEY_OPTIONAL + 1,
+	RECORD_GROUPS = DCBOR_KEY_OPTIONAL + 2,
+	RECORD_PROXY_PORT = DCBOR_KEY_OPTIONAL + 3,
+	RECORD_FLAGS = DCBOR_KEY_OPTIONAL + 4,
+	RECORD_FRAMELESS_LINKS = DCBOR_KEY_OPTIONAL + 5,
 };
 
 enum {
-	OUTER_ELEMENTS = 2, /* body, signature */
 	LINK_ELEMENTS = 3, /* peer, cost, frame_max */
+	FRAMELESS_LINK_ELEMENTS = 2, /* peer, cost */
+};
+
+enum {
+	FLAG_DATAPATH = 0x1,
 };
 
 _Static_assert(RECORD_SIGNATURE_LEN == ED25519_SIGNATURE_LEN, "one kind of signature");
+
+/* Multicast, and above the one before. */
+static bool is_group_in_place(const struct record *record, size_t i)
+{
+	const uint8_t *group = record->groups[i];
+
+	return group[0] & 1 &&
+	       (i == 0 || memcmp(group - RECORD_GROUP_LEN, group, RECORD_GROUP_LEN) < 0);
+}
 
 static void assert_well_formed(const struct record *record)
 {
@@ -48,16 +68,44 @@ static void assert_well_formed(const struct record *record)
 		const struct record_link *link = &record->links[i];
 
 		assert(hub_id_is_valid(&link->peer) && !hub_id_equal(&link->peer, &record->hub));
-		assert(link->cost_us > 0);
+		assert(link->cost_us > 0 && !(link->is_frameless && link->frame_max));
 		assert(i == 0 || hub_id_cmp(&link[-1].peer, &link->peer) < 0);
+	}
+	assert(record->n_groups <= RECORD_GROUPS_MAX);
+	for (size_t i = 0; i < record->n_groups; i++)
+		assert(is_group_in_place(record, i));
+}
+
+static size_t count_frameless(const struct record *record)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < record->n_links; i++)
+		n += record->links[i].is_frameless;
+	return n;
+}
+
+static void write_frameless_links(struct dcbor_writer *w, const struct record *record, size_t n)
+{
+	dcbor_write_uint(w, RECORD_FRAMELESS_LINKS);
+	dcbor_write_array(w, n);
+	for (size_t i = 0; i < record->n_links; i++) {
+		if (!record->links[i].is_frameless)
+			continue;
+		dcbor_write_array(w, FRAMELESS_LINK_ELEMENTS);
+		dcbor_write_bytes(w, record->links[i].peer.b, HUB_ID_LEN);
+		dcbor_write_uint(w, record->links[i].cost_us);
 	}
 }
 
 static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 {
 	struct dcbor_writer w = dcbor_writer_init(buf, size);
+	bool has_flags = record->datapath != RECORD_DATAPATH_NOT_TOLD;
+	size_t n_frameless = count_frameless(record);
 
-	dcbor_write_map(&w, 7 + record->has_catalogue);
+	dcbor_write_map(&w, 9 + record->has_catalogue + (record->proxy_port != 0) + has_flags +
+				    (n_frameless != 0));
 	dcbor_write_uint(&w, RECORD_HUB);
 	dcbor_write_bytes(&w, record->hub.b, HUB_ID_LEN);
 	dcbor_write_uint(&w, RECORD_BOOT_EPOCH);
@@ -71,8 +119,10 @@ static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 	dcbor_write_uint(&w, RECORD_CERT);
 	dcbor_write_bytes(&w, record->cert, record->cert_len);
 	dcbor_write_uint(&w, RECORD_LINKS);
-	dcbor_write_array(&w, record->n_links);
+	dcbor_write_array(&w, record->n_links - n_frameless);
 	for (size_t i = 0; i < record->n_links; i++) {
+		if (record->links[i].is_frameless)
+			continue;
 		dcbor_write_array(&w, LINK_ELEMENTS);
 		dcbor_write_bytes(&w, record->links[i].peer.b, HUB_ID_LEN);
 		dcbor_write_uint(&w, record->links[i].cost_us);
@@ -82,6 +132,20 @@ static int encode_body(const struct record *record, uint8_t *buf, size_t size)
 		dcbor_write_uint(&w, RECORD_CATALOGUE);
 		dcbor_write_bytes(&w, record->catalogue, SHA256_LEN);
 	}
+	dcbor_write_uint(&w, RECORD_GROUP_FLAGS);
+	dcbor_write_uint(&w, record->group_flags);
+	dcbor_write_uint(&w, RECORD_GROUPS);
+	dcbor_write_bytes(&w, record->groups[0], record->n_groups * RECORD_GROUP_LEN);
+	if (record->proxy_port) {
+		dcbor_write_uint(&w, RECORD_PROXY_PORT);
+		dcbor_write_uint(&w, record->proxy_port);
+	}
+	if (has_flags) {
+		dcbor_write_uint(&w, RECORD_FLAGS);
+		dcbor_write_uint(&w, record->datapath == RECORD_DATAPATH_THERE ? FLAG_DATAPATH : 0);
+	}
+	if (n_frameless)
+		write_frameless_links(&w, record, n_frameless);
 	return dcbor_writer_end(&w);
 }
 
@@ -89,36 +153,14 @@ int record_encode(const struct record *record, const uint8_t private_key[32],
 		  const uint8_t pubkey[HUB_PUBKEY_LEN], uint8_t *buf, size_t size)
 {
 	_cleanup_free_ uint8_t *body = xmalloc(RECORD_MAX);
-	uint8_t signature[RECORD_SIGNATURE_LEN];
-	struct dcbor_writer w = dcbor_writer_init(buf, size < RECORD_MAX ? size : RECORD_MAX);
 	int body_len;
 
 	assert_well_formed(record);
 	body_len = encode_body(record, body, RECORD_MAX);
 	if (body_len < 0)
 		return body_len;
-	if (ed25519_sign(private_key, pubkey, SIGNATURE_CONTEXT, body, (size_t)body_len,
-			 signature) < 0)
-		return -EIO;
-	dcbor_write_array(&w, OUTER_ELEMENTS);
-	dcbor_write_bytes(&w, body, (size_t)body_len);
-	dcbor_write_bytes(&w, signature, sizeof(signature));
-	return dcbor_writer_end(&w);
-}
-
-/* Borrowed parts of the outer array. */
-static int split(const uint8_t *buf, size_t len, const uint8_t **body, size_t *body_len,
-		 uint8_t signature[RECORD_SIGNATURE_LEN])
-{
-	struct dcbor_reader r = dcbor_reader_init(buf, len);
-
-	if (len > RECORD_MAX)
-		return -EBADMSG;
-	if (dcbor_read_array(&r, OUTER_ELEMENTS) != OUTER_ELEMENTS)
-		return -EBADMSG;
-	*body = dcbor_read_bytes(&r, RECORD_MAX, body_len);
-	dcbor_read_exactly(&r, signature, RECORD_SIGNATURE_LEN);
-	return dcbor_reader_end(&r);
+	return envelope_seal(SIGNATURE_CONTEXT, body, (size_t)body_len, private_key, pubkey, buf,
+			     size < RECORD_MAX ? size : RECORD_MAX);
 }
 
 static void read_links(struct dcbor_reader *r, struct record *record)
@@ -141,6 +183,60 @@ static void read_links(struct dcbor_reader *r, struct record *record)
 	record->n_links = n;
 }
 
+/* Into its place among those there are. Return: false, it is there already, or there is no room. */
+static bool insert_link(struct record *record, const struct record_link *link)
+{
+	size_t at = record->n_links;
+
+	if (record->n_links == RECORD_LINKS_MAX)
+		return false;
+	while (at > 0 && hub_id_cmp(&link->peer, &record->links[at - 1].peer) < 0)
+		at--;
+	if (at > 0 && hub_id_equal(&link->peer, &record->links[at - 1].peer))
+		return false;
+	memmove(&record->links[at + 1], &record->links[at],
+		(record->n_links - at) * sizeof(record->links[0]));
+	record->links[at] = *link;
+	record->n_links++;
+	return true;
+}
+
+static void read_frameless_links(struct dcbor_reader *r, struct record *record)
+{
+	size_t n = dcbor_read_array(r, RECORD_LINKS_MAX);
+	struct hub_id before = {0};
+
+	for (size_t i = 0; i < n && !r->failed; i++) {
+		struct record_link link = {.is_frameless = true};
+
+		if (dcbor_read_array(r, FRAMELESS_LINK_ELEMENTS) != FRAMELESS_LINK_ELEMENTS)
+			dcbor_reader_fail(r);
+		dcbor_read_exactly(r, link.peer.b, HUB_ID_LEN);
+		link.cost_us = (uint32_t)dcbor_read_uint(r, UINT32_MAX);
+		if (r->failed || !hub_id_is_valid(&link.peer) || link.cost_us == 0 ||
+		    hub_id_cmp(&before, &link.peer) >= 0 || !insert_link(record, &link))
+			dcbor_reader_fail(r);
+		before = link.peer;
+	}
+}
+
+static void read_groups(struct dcbor_reader *r, struct record *record)
+{
+	size_t len;
+	const uint8_t *bytes = dcbor_read_bytes(r, sizeof(record->groups), &len);
+
+	if (r->failed)
+		return;
+	if (len % RECORD_GROUP_LEN)
+		dcbor_reader_fail(r);
+	record->n_groups = len / RECORD_GROUP_LEN;
+	memcpy(record->groups, bytes, record->n_groups * RECORD_GROUP_LEN);
+	for (size_t i = 0; i < record->n_groups; i++) {
+		if (!is_group_in_place(record, i))
+			dcbor_reader_fail(r);
+	}
+}
+
 /* Relations between members; their own ranges were checked while reading. */
 static bool is_consistent(const struct record *record)
 {
@@ -154,16 +250,14 @@ static bool is_consistent(const struct record *record)
 
 int record_decode(const uint8_t *buf, size_t len, struct record *ret)
 {
-	uint8_t signature[RECORD_SIGNATURE_LEN];
-	const uint8_t *body;
-	size_t body_len;
-	struct record record = {0};
+	struct envelope envelope;
+	struct record record = {.group_flags = RECORD_GROUPS_ALL};
 	struct dcbor_reader r;
 	struct dcbor_map map;
 
-	if (split(buf, len, &body, &body_len, signature) < 0)
+	if (envelope_open(buf, len, RECORD_MAX, &envelope) < 0)
 		return -EBADMSG;
-	r = dcbor_reader_init(body, body_len);
+	r = dcbor_reader_init(envelope.body, envelope.body_len);
 	map = dcbor_read_map(&r);
 	while (dcbor_next_key(&r, &map)) {
 		switch (map.key) {
@@ -192,6 +286,24 @@ int record_decode(const uint8_t *buf, size_t len, struct record *ret)
 			dcbor_read_exactly(&r, record.catalogue, SHA256_LEN);
 			record.has_catalogue = true;
 			break;
+		case RECORD_GROUP_FLAGS: /* others may come */
+			record.group_flags = (uint32_t)dcbor_read_uint(&r, UINT32_MAX) &
+					     RECORD_GROUPS_ALL;
+			break;
+		case RECORD_GROUPS:
+			read_groups(&r, &record);
+			break;
+		case RECORD_PROXY_PORT:
+			record.proxy_port = (uint16_t)dcbor_read_uint(&r, UINT16_MAX);
+			break;
+		case RECORD_FLAGS: /* others may come */
+			record.datapath = dcbor_read_uint(&r, UINT32_MAX) & FLAG_DATAPATH
+						  ? RECORD_DATAPATH_THERE
+						  : RECORD_DATAPATH_NONE;
+			break;
+		case RECORD_FRAMELESS_LINKS: /* after the others, as keys rise */
+			read_frameless_links(&r, &record);
+			break;
 		default:
 			dcbor_unknown_key(&r, &map);
 		}
@@ -204,11 +316,5 @@ int record_decode(const uint8_t *buf, size_t len, struct record *ret)
 
 int record_verify(const uint8_t *buf, size_t len, const uint8_t pubkey[HUB_PUBKEY_LEN])
 {
-	uint8_t signature[RECORD_SIGNATURE_LEN];
-	const uint8_t *body;
-	size_t body_len;
-
-	if (split(buf, len, &body, &body_len, signature) < 0)
-		return -EBADMSG;
-	return ed25519_verify(pubkey, SIGNATURE_CONTEXT, body, body_len, signature);
+	return envelope_verify(buf, len, RECORD_MAX, SIGNATURE_CONTEXT, pubkey);
 }

@@ -10,6 +10,7 @@
 #define WIRE_RECORD_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/lib/hub_id.h"
@@ -20,16 +21,31 @@
 #define RECORD_CERT_MAX 2048
 #define RECORD_SIGNATURE_LEN 64
 #define RECORD_MAX 16384
+#define RECORD_GROUPS_MAX 128
+#define RECORD_GROUP_LEN 6
+#define RECORD_GROUPS_ALL4 0x1 /* every IPv4 group is wanted */
+#define RECORD_GROUPS_ALL6 0x2 /* every IPv6 group is wanted */
+#define RECORD_GROUPS_ALL (RECORD_GROUPS_ALL4 | RECORD_GROUPS_ALL6)
 
 /**
  * struct record_link - one link of a record
  * @peer: hub at the other end
  * @cost_us: at least 1
  * @frame_max: longest frame that gets through towards @peer, bytes; 0 = not known
+ * @is_frameless: sessions and trunks only, as one of the two hubs has a data path and the other
+ *	has not
  */
 struct record_link {
 	struct hub_id peer;
 	uint32_t cost_us, frame_max;
+	bool is_frameless;
+};
+
+/** enum record_datapath - has the speaker a data path, that is frames? */
+enum record_datapath {
+	RECORD_DATAPATH_NOT_TOLD, /* by hubs older than the key */
+	RECORD_DATAPATH_NONE,
+	RECORD_DATAPATH_THERE,
 };
 
 /**
@@ -43,8 +59,13 @@ struct record_link {
  * @cert_len: its length
  * @has_catalogue: @catalogue is set
  * @catalogue: SHA-256 of the hub's catalogue of services
+ * @proxy_port: TCP port it takes streams of services on, 0 none
+ * @datapath: enum record_datapath
  * @n_links: entries of @links
  * @links: neighbours that are up, sorted by peer, one entry each
+ * @group_flags: RECORD_GROUPS_*; all when the record does not say
+ * @n_groups: entries of @groups
+ * @groups: multicast addresses of groups that are wanted, sorted, each once
  */
 struct record {
 	struct hub_id hub;
@@ -55,8 +76,13 @@ struct record {
 	size_t cert_len;
 	bool has_catalogue;
 	uint8_t catalogue[SHA256_LEN];
+	uint16_t proxy_port;
+	enum record_datapath datapath;
 	size_t n_links;
 	struct record_link links[RECORD_LINKS_MAX];
+	uint32_t group_flags;
+	size_t n_groups;
+	uint8_t groups[RECORD_GROUPS_MAX][RECORD_GROUP_LEN];
 };
 
 /**
