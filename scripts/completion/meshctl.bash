@@ -35,7 +35,7 @@ _meshctl_links()
 
 _meshctl()
 {
-	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload service resolve ca version help "
+	local commands=" status hubs links routes path sessions qos filter stats ping top log log-level config reload service resolve proxy versions rollback canary promote pin clear ca version help "
 	local globals="-s --socket -o --output --watch --no-color -h --help"
 	local word=${COMP_WORDS[COMP_CWORD]} before='' command='' operand='' words='' i
 
@@ -65,11 +65,13 @@ _meshctl()
 		top:) words="-d --delay -n --count" ;;
 		log:) words="-f --follow -n --lines" ;;
 		log-level:) words="error warning info debug" ;;
-		service:) words="list add remove show history" ;;
-		service:remove | service:show | service:history) words=$(_meshctl_services) ;;
-		resolve:) words="$(_meshctl_services) -e --explain -r --range --interface --zone --capability --credential --max-latency --max-price --slots --shared" ;;
-		ca:) words="init issue show --help" ;;
-		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --help" ;;
+		service:) words="list add remove show history start stop restart logs" ;;
+		service:remove | service:show | service:history | service:start | service:stop | service:restart | service:logs) words=$(_meshctl_services) ;;
+		versions: | rollback: | canary: | promote: | pin: | clear:) words=$(_meshctl_services) ;;
+		resolve:) words="$(_meshctl_services) -e --explain -r --range --interface --zone --protocol --capability --credential --max-latency --max-price --slots --shared" ;;
+		ca:) words="init issue issue-service show revoke revocations --help" ;;
+		ca:revocations) words="install --help" ;;
+		ca:*) words="--mesh --dir --days --hub --out --zone --pubkey --reason --service --help" ;;
 		help:) words=$commands ;;
 		esac
 		[[ $word == -* ]] && words+=" $globals"
@@ -77,7 +79,10 @@ _meshctl()
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 	[[ $command:$operand == service:add && $word != -* ]] &&
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-	[[ $command == ca && $word != -* && $before == --* ]] &&
+	[[ $command == ca && $before == --reason ]] &&
+		mapfile -t COMPREPLY < <(compgen -W "key-compromise affiliation-changed superseded cessation privilege-withdrawn unspecified" -- "$word") &&
+		return 0
+	[[ $command == ca && $word != -* && ($before == --* || $before == install) ]] &&
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	return 0
 }

@@ -13,6 +13,7 @@ towards A, and the relay's end towards D), is_whole() (both ways known, nothing 
 last fault), stop_daemon(relay) and start_daemon(relay), account(since) (what it says of a fault).
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -181,6 +182,9 @@ class Babel(Veths):
         if self.hello_s:
             settings.append(f"default hello-interval {self.hello_s}")
         words = [word for text in settings for word in ("-C", text)]
+        # What a killed one left: babeld does not start where its socket is already.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.control(i))
         self.daemons[i] = subprocess.Popen(
             ["ip", "netns", "exec", self.netns[i], "babeld", *words, "-c", "/dev/null", "-I", "",
              "-S", f"{self.work}/state{i}", "-G", self.control(i), *devices],

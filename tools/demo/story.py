@@ -8,6 +8,8 @@ Runs inside the VM (tools/demo/run starts it).
         |          | \\        no IP routing between them.  a-e is a slow radio
    slow |          |  \\       (30 ms each way), b-d the chord.
         e -------- d -- c
+
+The first act is the mesh, the second (services.py) what it is for.
 """
 
 import argparse
@@ -24,6 +26,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "selftests", "kernel"))
 from lib.daemon import DaemonMesh, MESHCTL, forge_frames, silent  # noqa: E402
 from lib.mesh import insert_module, wait_for  # noqa: E402
+import services  # noqa: E402
 
 HUBS = "abcde"
 EDGES = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "a"), ("b", "d")]
@@ -310,6 +313,7 @@ def main():
     story = Story(args.tap)
     mesh = DaemonMesh(HUBS, EDGES, work=WORK, start=False)
     hubs = mesh.hubs
+    hubs["a"].settings.update(services.settings())
     status = 0
     try:
         insert_module(args.module)
@@ -322,6 +326,7 @@ def main():
         intruder(story, mesh)
         restart(story, hubs)
         footprint(story, hubs)
+        services.second_act(story, hubs, EDGES, WORK)
         story.summary()
     except Exception:
         status = 1

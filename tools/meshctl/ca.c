@@ -4,9 +4,13 @@
  *
  *   ca init --mesh NAME --dir DIR [--days N]
  *   ca issue --dir DIR --hub NAME --out STATEDIR [--zone NAME,...] [--days N] [--pubkey FILE]
+ *   ca issue-service --dir DIR --service NAME --pubkey FILE --out STATEDIR [--days N]
  *   ca show FILE
+ *   ca revoke --dir DIR [--reason REASON] HUB|SERIAL
+ *   ca revocations [install FILE]
  *
- * The files are ca_store.c's; here are options and output.
+ * The files are ca_store.c's and ca_crl.c's; here are options and output.  The last
+ * one asks the daemon: ca_revocations.c.
  */
 #include "tools/meshctl/meshctl.h"
 
@@ -16,9 +20,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/trust/crl.h"
 #include "daemon/trust/issue.h"
+#include "tools/meshctl/ca_revocations.h"
 #include "tools/meshctl/ca_store.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 
 enum ca_option {
 	OPTION_MESH = 1024,
@@ -28,6 +34,8 @@ enum ca_option {
 	OPTION_OUT,
 	OPTION_PUBKEY,
 	OPTION_ZONE,
+	OPTION_REASON,
+	OPTION_SERVICE,
 };
 
 /**
@@ -38,10 +46,12 @@ enum ca_option {
  * @out: state directory that gets identity/
  * @pubkey: file with the public key of a hub that keeps its private one
  * @zone: zones the hub may be in
+ * @reason: of a revocation
+ * @service: a hub's key may speak for
  * @days: validity; init and issue put their default there first
  */
 struct ca_options {
-	const char *mesh, *dir, *hub, *out, *pubkey, *zone;
+	const char *mesh, *dir, *hub, *out, *pubkey, *zone, *reason, *service;
 	unsigned int days;
 };
 
@@ -70,13 +80,18 @@ static const char *format_date(int64_t unix_s, char buf[FORMAT_MAX])
 	return buf;
 }
 
+static const char *kind_of(const struct ca_certificate *c)
+{
+	return c->is_root ? "root" : strstr(c->uri, "/service/") ? "service" : "hub";
+}
+
 static void print_text(struct meshctl *ctl, const struct ca_certificate *c)
 {
 	char id[HUB_ID_STRLEN], from[FORMAT_MAX], until[FORMAT_MAX];
 	char subject[sizeof(c->subject)], uri[sizeof(c->uri)];
 
 	fprintf(ctl->out, "File         %s\n", c->path);
-	fprintf(ctl->out, "Kind         %s\n", c->is_root ? "root" : "hub");
+	fprintf(ctl->out, "Kind         %s\n", kind_of(c));
 	if (!c->is_root)
 		fprintf(ctl->out, "Hub          %s\n", hub_id_format(&c->hub, id));
 	fprintf(ctl->out, "Name         %s\n", format_safe(c->subject, subject, sizeof(subject)));
@@ -113,7 +128,7 @@ static void print_json(struct meshctl *ctl, const struct ca_certificate *c)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "file", json_text(c->path));
-	json_object_set_new(object, "kind", json_string(c->is_root ? "root" : "hub"));
+	json_object_set_new(object, "kind", json_string(kind_of(c)));
 	if (!c->is_root)
 		json_object_set_new(object, "hub", json_string(hub_id_format(&c->hub, id)));
 	json_object_set_new(object, "name", json_text(c->subject));
@@ -166,6 +181,8 @@ static bool parse(struct meshctl *ctl, int argc, char **argv, int n_operands,
 		{"out", required_argument, NULL, OPTION_OUT},
 		{"pubkey", required_argument, NULL, OPTION_PUBKEY},
 		{"zone", required_argument, NULL, OPTION_ZONE},
+		{"reason", required_argument, NULL, OPTION_REASON},
+		{"service", required_argument, NULL, OPTION_SERVICE},
 		{0},
 	};
 	int opt;
@@ -195,6 +212,12 @@ static bool parse(struct meshctl *ctl, int argc, char **argv, int n_operands,
 		case OPTION_ZONE:
 			options->zone = optarg;
 			break;
+		case OPTION_REASON:
+			options->reason = optarg;
+			break;
+		case OPTION_SERVICE:
+			options->service = optarg;
+			break;
 		default:
 			*ret = meshctl_getopt_end(ctl, opt);
 			return false;
@@ -206,7 +229,7 @@ static bool parse(struct meshctl *ctl, int argc, char **argv, int n_operands,
 		return true;
 	*ret = meshctl_fail(ctl, MESHCTL_USAGE, "see meshctl ca --help",
 			    argc - optind > n_operands ? "too many arguments for ca %s"
-						       : "ca %s wants a FILE",
+						       : "ca %s wants an argument",
 			    argv[0]);
 	return false;
 }
@@ -221,7 +244,7 @@ static int init(struct meshctl *ctl, int argc, char **argv)
 	if (!parse(ctl, argc, argv, 0, &options, &r))
 		return r;
 	if (!options.mesh || !options.dir || options.hub || options.out || options.pubkey ||
-	    options.zone)
+	    options.zone || options.reason)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca init --mesh NAME --dir DIR [--days N]",
 				    "ca init needs --mesh and --dir");
@@ -240,7 +263,7 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 
 	if (!parse(ctl, argc, argv, 0, &options, &r))
 		return r;
-	if (!options.dir || !options.hub || !options.out || options.mesh)
+	if (!options.dir || !options.hub || !options.out || options.mesh || options.reason)
 		return meshctl_fail(ctl, MESHCTL_USAGE,
 				    "meshctl ca issue --dir DIR --hub NAME --out STATEDIR "
 				    "[--zone NAME,...] [--days N] [--pubkey FILE]",
@@ -258,6 +281,32 @@ static int issue(struct meshctl *ctl, int argc, char **argv)
 	return r < 0 ? fail(ctl, r, &error) : print(ctl, &certificate);
 }
 
+static int issue_service(struct meshctl *ctl, int argc, char **argv)
+{
+	struct ca_options options = {.days = ISSUE_HUB_DAYS};
+	struct ca_certificate certificate;
+	struct ca_request request;
+	struct ca_error error;
+	int r;
+
+	if (!parse(ctl, argc, argv, 0, &options, &r))
+		return r;
+	if (!options.dir || !options.service || !options.out || !options.pubkey)
+		return meshctl_fail(ctl, MESHCTL_USAGE,
+				    "meshctl ca issue-service --dir DIR --service NAME "
+				    "--pubkey HUB.CRT --out STATEDIR [--days N]",
+				    "ca issue-service needs --dir, --service, --pubkey and --out");
+	request = (struct ca_request){
+		.dir = options.dir,
+		.state_dir = options.out,
+		.pubkey_path = options.pubkey,
+		.service = options.service,
+		.days = options.days,
+	};
+	r = ca_issue_service(&request, (int64_t)time(NULL), &certificate, &error);
+	return r < 0 ? fail(ctl, r, &error) : print(ctl, &certificate);
+}
+
 static int show(struct meshctl *ctl, int argc, char **argv)
 {
 	struct ca_options options = {0};
@@ -271,12 +320,58 @@ static int show(struct meshctl *ctl, int argc, char **argv)
 	return r < 0 ? fail(ctl, r, &error) : print(ctl, &certificate);
 }
 
+static int print_list(struct meshctl *ctl, const struct ca_list *list)
+{
+	if (ctl->output == MESHCTL_JSON) {
+		json_t *object = json_pack("{s:o, s:I, s:I, s:b}", "file", json_text(list->path),
+					   "number", (json_int_t)list->number, "revoked",
+					   (json_int_t)list->n_entries, "is_new", list->is_new);
+
+		json_dumpf(object, ctl->out, JSON_INDENT(2));
+		fputc('\n', ctl->out);
+		json_decref(object);
+		return MESHCTL_OK;
+	}
+	if (!list->is_new)
+		fputs("It was revoked already.\n", ctl->out);
+	fprintf(ctl->out,
+		"File         %s\nNumber       %llu\nRevoked      %zu\n"
+		"Now put it on any one hub: meshctl ca revocations install %s\n",
+		list->path, (unsigned long long)list->number, list->n_entries, list->path);
+	return MESHCTL_OK;
+}
+
+static int revoke(struct meshctl *ctl, int argc, char **argv)
+{
+	struct ca_options options = {.reason = "unspecified"};
+	struct ca_error error;
+	struct ca_list list;
+	int r, reason;
+
+	if (!parse(ctl, argc, argv, 1, &options, &r))
+		return r;
+	reason = crl_reason_parse(options.reason);
+	if (reason < 0)
+		return meshctl_fail(ctl, MESHCTL_USAGE,
+				    "key-compromise, affiliation-changed, superseded, cessation, "
+				    "privilege-withdrawn, unspecified",
+				    "bad --reason '%s'", options.reason);
+	if (!options.dir)
+		return meshctl_fail(ctl, MESHCTL_USAGE,
+				    "meshctl ca revoke --dir DIR [--reason REASON] HUB|SERIAL",
+				    "ca revoke needs --dir");
+	r = ca_revoke(options.dir, argv[optind], (unsigned int)reason, (int64_t)time(NULL), &list,
+		      &error);
+	return r < 0 ? fail(ctl, r, &error) : print_list(ctl, &list);
+}
+
 int cmd_ca(struct meshctl *ctl, int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*run)(struct meshctl *ctl, int argc, char **argv);
-	} verbs[] = {{"init", init}, {"issue", issue}, {"show", show}};
+	} verbs[] = {{"init", init}, {"issue", issue},	 {"issue-service", issue_service},
+		     {"show", show}, {"revoke", revoke}, {"revocations", ca_revocations}};
 	int opt;
 
 	optind = 0;
@@ -288,7 +383,9 @@ int cmd_ca(struct meshctl *ctl, int argc, char **argv)
 	for (size_t i = 0; argc > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(argv[0], verbs[i].name) == 0)
 			return verbs[i].run(ctl, argc, argv);
-	return meshctl_fail(ctl, MESHCTL_USAGE, "use init, issue or show; see meshctl ca --help",
+	return meshctl_fail(ctl, MESHCTL_USAGE,
+			    "use init, issue, issue-service, show, revoke or revocations; see "
+			    "meshctl ca --help",
 			    argc > 0 ? "unknown command 'ca %s'" : "ca needs a command",
 			    argc > 0 ? argv[0] : "");
 }

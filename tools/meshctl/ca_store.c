@@ -5,7 +5,7 @@
  * See ca_store.h.  Certificates are made by daemon/trust/issue.c; this file
  * draws randomness, and reads and writes files.
  */
-#include "tools/meshctl/ca_store.h"
+#include "tools/meshctl/ca_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,12 +20,12 @@
 #include "daemon/lib/secret.h"
 #include "daemon/trust/issue.h"
 #include "daemon/trust/pem.h"
+#include "daemon/wire/manifest.h"
 
 #define SECONDS_PER_DAY 86400
 #define KEY_MODE 0600
 #define CERT_MODE 0644
 #define DIR_MODE 0700
-#define PATH_SIZE CA_TEXT_MAX
 
 /** struct key - in locked memory */
 struct key {
@@ -33,8 +33,7 @@ struct key {
 	uint8_t pubkey[ED25519_PUBKEY_LEN];
 };
 
-static int __attribute__((format(printf, 4, 5)))
-refuse(struct ca_error *error, int code, const char *hint, const char *fmt, ...)
+int ca_refuse(struct ca_error *error, int code, const char *hint, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -45,28 +44,29 @@ refuse(struct ca_error *error, int code, const char *hint, const char *fmt, ...)
 	return code;
 }
 
-/* "cannot VERB PATH: reason", from errno. */
-static int refuse_errno(struct ca_error *error, const char *verb, const char *path)
+int ca_refuse_errno(struct ca_error *error, const char *verb, const char *path)
 {
 	int code = -errno;
 
-	return refuse(error, code,
-		      code == -EEXIST ? "nothing is overwritten: remove it or choose another place"
-				      : NULL,
-		      "cannot %s %s: %s", verb, path, strerror(-code));
+	return ca_refuse(error, code,
+			 code == -EEXIST
+				 ? "nothing is overwritten: remove it or choose another place"
+				 : NULL,
+			 "cannot %s %s: %s", verb, path, strerror(-code));
 }
 
-static int join(char path[PATH_SIZE], const char *dir, const char *name, struct ca_error *error)
+int ca_join(char path[CA_PATH_SIZE], const char *dir, const char *name, struct ca_error *error)
 {
-	if (snprintf(path, PATH_SIZE, "%s/%s", dir, name) >= PATH_SIZE)
-		return refuse(error, -ENAMETOOLONG, "use a shorter path", "path too long: %s", dir);
+	if (snprintf(path, CA_PATH_SIZE, "%s/%s", dir, name) >= CA_PATH_SIZE)
+		return ca_refuse(error, -ENAMETOOLONG, "use a shorter path", "path too long: %s",
+				 dir);
 	return 0;
 }
 
 static int draw_random(void *ret, size_t len, struct ca_error *error)
 {
 	if (getrandom(ret, len, 0) != (ssize_t)len)
-		return refuse(error, -EIO, NULL, "the system gives no random numbers");
+		return ca_refuse(error, -EIO, NULL, "the system gives no random numbers");
 	return 0;
 }
 
@@ -77,25 +77,25 @@ static int make_key(struct key *key, struct ca_error *error)
 	if (r < 0)
 		return r;
 	if (ed25519_public_key(key->seed, key->pubkey) < 0)
-		return refuse(error, -EIO, NULL, "cannot make a key");
+		return ca_refuse(error, -EIO, NULL, "cannot make a key");
 	return 0;
 }
 
 static int make_directory(const char *path, struct ca_error *error)
 {
 	if (mkdir(path, DIR_MODE) < 0 && errno != EEXIST)
-		return refuse_errno(error, "make directory", path);
+		return ca_refuse_errno(error, "make directory", path);
 	return 0;
 }
 
-static int sync_directory(const char *path)
+int ca_sync_directory(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
 }
 
-static int write_all(int fd, const char *text, size_t len)
+int ca_write_all(int fd, const char *text, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, text, len);
@@ -121,10 +121,10 @@ static int write_file(const char *path, mode_t mode, const char *text, size_t le
 	int r;
 
 	if (fd < 0)
-		return refuse_errno(error, "create", path);
-	if (write_all(fd, text, len) == 0)
+		return ca_refuse_errno(error, "create", path);
+	if (ca_write_all(fd, text, len) == 0)
 		return 0;
-	r = refuse_errno(error, "write", path);
+	r = ca_refuse_errno(error, "write", path);
 	unlink(path);
 	return r;
 }
@@ -135,7 +135,7 @@ static int write_key(const char *path, const struct key *key, struct ca_error *e
 	int n = pem_write_private_key(key->seed, text, PEM_KEY_SIZE);
 
 	if (n < 0)
-		return refuse(error, n, NULL, "cannot encode a key");
+		return ca_refuse(error, n, NULL, "cannot encode a key");
 	return write_file(path, KEY_MODE, text, (size_t)n, error);
 }
 
@@ -145,13 +145,12 @@ static int write_cert(const char *path, const uint8_t *der, size_t len, struct c
 	int n = pem_encode(PEM_CERTIFICATE, der, len, text, sizeof(text));
 
 	if (n < 0)
-		return refuse(error, n, NULL, "cannot encode a certificate");
+		return ca_refuse(error, n, NULL, "cannot encode a certificate");
 	return write_file(path, CERT_MODE, text, (size_t)n, error);
 }
 
-/* At most @size bytes; -EFBIG for more. A key must not be open to others. */
-static int read_file(const char *path, bool is_key, uint8_t *buf, size_t size, size_t *len,
-		     struct ca_error *error)
+int ca_read_file(const char *path, bool is_key, uint8_t *buf, size_t size, size_t *len,
+		 struct ca_error *error)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -159,17 +158,18 @@ static int read_file(const char *path, bool is_key, uint8_t *buf, size_t size, s
 
 	*len = 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return refuse_errno(error, "read", path);
+		return ca_refuse_errno(error, "read", path);
 	if (!S_ISREG(st.st_mode))
-		return refuse(error, -EINVAL, NULL, "%s is not a regular file", path);
+		return ca_refuse(error, -EINVAL, NULL, "%s is not a regular file", path);
 	if (is_key && (st.st_mode & (S_IRWXG | S_IRWXO)))
-		return refuse(error, -EPERM, "make it private: chmod 600, and think of who read it",
-			      "%s can be read by others", path);
+		return ca_refuse(error, -EPERM,
+				 "make it private: chmod 600, and think of who read it",
+				 "%s can be read by others", path);
 	if (st.st_size > (off_t)size)
-		return refuse(error, -EFBIG, NULL, "%s is too large", path);
+		return ca_refuse(error, -EFBIG, NULL, "%s is too large", path);
 	while (*len < size && (n = read(fd, buf + *len, size - *len)) > 0)
 		*len += (size_t)n;
-	return n < 0 ? refuse_errno(error, "read", path) : 0;
+	return n < 0 ? ca_refuse_errno(error, "read", path) : 0;
 }
 
 static void format_serial(const struct cert *cert, char ret[41])
@@ -185,9 +185,9 @@ static int describe(const char *path, const uint8_t *der, size_t len, struct ca_
 	struct cert cert;
 
 	if (cert_parse(der, len, &cert) < 0)
-		return refuse(error, -EBADMSG,
-			      "an X.509 v3 certificate with an Ed25519 key is meant",
-			      "%s holds no certificate of a mesh", path);
+		return ca_refuse(error, -EBADMSG,
+				 "an X.509 v3 certificate with an Ed25519 key is meant",
+				 "%s holds no certificate of a mesh", path);
 	snprintf(c.path, sizeof(c.path), "%s", path);
 	snprintf(c.subject, sizeof(c.subject), "%.*s", (int)cert.common_name.len,
 		 cert.common_name.bytes ? (const char *)cert.common_name.bytes : "");
@@ -211,7 +211,7 @@ static int read_cert(const char *path, uint8_t *der, size_t size, size_t *len,
 {
 	uint8_t text[CA_FILE_MAX];
 	size_t text_len;
-	int r = read_file(path, false, text, sizeof(text), &text_len, error), n;
+	int r = ca_read_file(path, false, text, sizeof(text), &text_len, error), n;
 
 	if (r < 0)
 		return r;
@@ -221,7 +221,7 @@ static int read_cert(const char *path, uint8_t *der, size_t size, size_t *len,
 		return 0;
 	}
 	if (text_len > size)
-		return refuse(error, -EBADMSG, NULL, "%s holds no certificate", path);
+		return ca_refuse(error, -EBADMSG, NULL, "%s holds no certificate", path);
 	memcpy(der, text, text_len);
 	*len = text_len;
 	return 0;
@@ -251,10 +251,12 @@ static int make_root_cert(const char *mesh, const struct key *key, unsigned int 
 		return r;
 	r = issue_root(root, der, CERT_MAX);
 	if (r == -EINVAL)
-		return refuse(error, r, "use 1 to 63 of a-z 0-9 . - _", "bad mesh name '%s'", mesh);
+		return ca_refuse(error, r,
+				 "use 1 to 63 of a-z 0-9 . - _, a letter or digit at both ends",
+				 "bad mesh name '%s'", mesh);
 	if (r < 0)
-		return refuse(error, r, "check the clock and --days", "cannot make the root: %s",
-			      strerror(-r));
+		return ca_refuse(error, r, "check the clock and --days", "cannot make the root: %s",
+				 strerror(-r));
 	return r;
 }
 
@@ -262,12 +264,12 @@ int ca_create_root(const char *dir, const char *mesh, unsigned int days, int64_t
 		   struct ca_certificate *ret, struct ca_error *error)
 {
 	_cleanup_secret_ struct key *key = secret_new(sizeof(*key));
-	char key_path[PATH_SIZE], cert_path[PATH_SIZE];
+	char key_path[CA_PATH_SIZE], cert_path[CA_PATH_SIZE];
 	uint8_t der[CERT_MAX];
 	int r, len;
 
-	if ((r = join(key_path, dir, "root.key", error)) < 0 ||
-	    (r = join(cert_path, dir, "root.crt", error)) < 0 || (r = make_key(key, error)) < 0)
+	if ((r = ca_join(key_path, dir, "root.key", error)) < 0 ||
+	    (r = ca_join(cert_path, dir, "root.crt", error)) < 0 || (r = make_key(key, error)) < 0)
 		return r;
 	len = make_root_cert(mesh, key, days, now_s, der, error);
 	if (len < 0)
@@ -275,8 +277,8 @@ int ca_create_root(const char *dir, const char *mesh, unsigned int days, int64_t
 	if ((r = make_directory(dir, error)) < 0 || (r = write_key(key_path, key, error)) < 0)
 		return r;
 	r = write_cert(cert_path, der, (size_t)len, error);
-	if (r == 0 && (r = sync_directory(dir)) < 0) {
-		r = refuse(error, r, NULL, "cannot sync %s: %s", dir, strerror(-r));
+	if (r == 0 && (r = ca_sync_directory(dir)) < 0) {
+		r = ca_refuse(error, r, NULL, "cannot sync %s: %s", dir, strerror(-r));
 		unlink(cert_path);
 	}
 	if (r < 0) {
@@ -286,21 +288,21 @@ int ca_create_root(const char *dir, const char *mesh, unsigned int days, int64_t
 	return describe(cert_path, der, (size_t)len, ret, error);
 }
 
-/* The root's seed, and its certificate as DER. */
-static int load_root(const char *dir, uint8_t seed[ED25519_SEED_LEN], uint8_t der[CERT_MAX],
-		     size_t *len, struct ca_error *error)
+int ca_load_root(const char *dir, uint8_t seed[ED25519_SEED_LEN], uint8_t der[CERT_MAX],
+		 size_t *len, struct ca_error *error)
 {
 	_cleanup_secret_ uint8_t *text = secret_new(CA_FILE_MAX);
-	char path[PATH_SIZE];
+	char path[CA_PATH_SIZE];
 	size_t text_len;
 	int r;
 
-	if ((r = join(path, dir, "root.key", error)) < 0 ||
-	    (r = read_file(path, true, text, CA_FILE_MAX, &text_len, error)) < 0)
+	if ((r = ca_join(path, dir, "root.key", error)) < 0 ||
+	    (r = ca_read_file(path, true, text, CA_FILE_MAX, &text_len, error)) < 0)
 		return r;
 	if (pem_read_private_key(text, text_len, seed) < 0)
-		return refuse(error, -EBADMSG, NULL, "%s holds no Ed25519 key (PKCS#8 PEM)", path);
-	if ((r = join(path, dir, "root.crt", error)) < 0)
+		return ca_refuse(error, -EBADMSG, NULL, "%s holds no Ed25519 key (PKCS#8 PEM)",
+				 path);
+	if ((r = ca_join(path, dir, "root.crt", error)) < 0)
 		return r;
 	return read_cert(path, der, CERT_MAX, len, error);
 }
@@ -312,14 +314,14 @@ static int load_public_key(const char *path, uint8_t ret[ED25519_PUBKEY_LEN],
 	uint8_t text[CA_FILE_MAX], der[CERT_MAX];
 	struct cert cert;
 	size_t len;
-	int r = read_file(path, false, text, sizeof(text), &len, error);
+	int r = ca_read_file(path, false, text, sizeof(text), &len, error);
 
 	if (r < 0 || pem_read_public_key(text, len, ret) == 0)
 		return r;
 	r = pem_decode(PEM_CERTIFICATE, text, len, der, sizeof(der));
 	if (r < 0 || cert_parse(der, (size_t)r, &cert) < 0)
-		return refuse(error, -EBADMSG, "make one with: openssl pkey -in hub.key -pubout",
-			      "%s holds no Ed25519 public key (PEM)", path);
+		return ca_refuse(error, -EBADMSG, "make one with: openssl pkey -in hub.key -pubout",
+				 "%s holds no Ed25519 public key (PEM)", path);
 	memcpy(ret, cert.pubkey, ED25519_PUBKEY_LEN);
 	return 0;
 }
@@ -340,16 +342,17 @@ struct identity_files {
 
 /* All of STATEDIR/identity or nothing new of it. */
 static int write_identity(const char *state_dir, const struct identity_files *files,
-			  char cert_path[PATH_SIZE], struct ca_error *error)
+			  char cert_path[CA_PATH_SIZE], struct ca_error *error)
 {
-	char dir[PATH_SIZE], roots[PATH_SIZE], key_path[PATH_SIZE], root_path[PATH_SIZE];
+	char dir[CA_PATH_SIZE], roots[CA_PATH_SIZE], key_path[CA_PATH_SIZE],
+		root_path[CA_PATH_SIZE];
 	int r, written = 0;
 
-	if ((r = join(dir, state_dir, "identity", error)) < 0 ||
-	    (r = join(roots, dir, "roots", error)) < 0 ||
-	    (r = join(key_path, dir, "hub.key", error)) < 0 ||
-	    (r = join(cert_path, dir, "hub.crt", error)) < 0 ||
-	    (r = join(root_path, roots, "root.crt", error)) < 0 ||
+	if ((r = ca_join(dir, state_dir, "identity", error)) < 0 ||
+	    (r = ca_join(roots, dir, "roots", error)) < 0 ||
+	    (r = ca_join(key_path, dir, "hub.key", error)) < 0 ||
+	    (r = ca_join(cert_path, dir, "hub.crt", error)) < 0 ||
+	    (r = ca_join(root_path, roots, "root.crt", error)) < 0 ||
 	    (r = make_directory(state_dir, error)) < 0 || (r = make_directory(dir, error)) < 0 ||
 	    (r = make_directory(roots, error)) < 0)
 		return r;
@@ -359,12 +362,12 @@ static int write_identity(const char *state_dir, const struct identity_files *fi
 		r = write_cert(cert_path, files->cert, files->cert_len, error);
 	if (r == 0 && ++written)
 		r = write_cert(root_path, files->root, files->root_len, error);
-	if (r == 0 && ++written && (r = sync_directory(roots)) == 0)
-		r = sync_directory(dir);
+	if (r == 0 && ++written && (r = ca_sync_directory(roots)) == 0)
+		r = ca_sync_directory(dir);
 	if (r == 0)
 		return 0;
 	if (written == 3) {
-		refuse(error, r, NULL, "cannot sync %s: %s", dir, strerror(-r));
+		ca_refuse(error, r, NULL, "cannot sync %s: %s", dir, strerror(-r));
 		unlink(root_path);
 	}
 	if (written >= 2)
@@ -386,18 +389,79 @@ static int refuse_issue(int code, const struct ca_request *request, struct ca_er
 {
 	switch (code) {
 	case -EINVAL:
-		return refuse(error, code, "use 1 to 64 bytes", "bad hub name");
+		return ca_refuse(error, code, "use 1 to 64 bytes", "bad hub name");
 	case -EBADMSG:
 	case -EKEYREJECTED:
-		return refuse(error, -EBADMSG, "make one with: meshctl ca init",
-			      "%s holds no root of a mesh, or a key of another root", request->dir);
+		return ca_refuse(error, -EBADMSG, "make one with: meshctl ca init",
+				 "%s holds no root of a mesh, or a key of another root",
+				 request->dir);
 	case -ERANGE:
-		return refuse(error, code, "check the clock and --days; a new root may be due",
-			      "the validity would end before it begins");
+		return ca_refuse(error, code, "check the clock and --days; a new root may be due",
+				 "the validity would end before it begins");
 	default:
-		return refuse(error, code, NULL, "cannot make the certificate: %s",
-			      strerror(-code));
+		return ca_refuse(error, code, NULL, "cannot make the certificate: %s",
+				 strerror(-code));
 	}
+}
+
+/* Root, dates and serial number of a certificate to be. */
+static int begin_issue(const struct ca_request *request, int64_t now_s, struct issue_hub *issue,
+		       uint8_t root[CERT_MAX], size_t *root_len, struct ca_error *error)
+{
+	int r = ca_load_root(request->dir, issue->root_seed, root, root_len, error);
+
+	issue->root_der = root;
+	issue->root_der_len = *root_len;
+	issue->not_before_s = now_s - ISSUE_BACKDATE_S;
+	issue->not_after_s = now_s + (int64_t)request->days * SECONDS_PER_DAY;
+	return r < 0 ? r : draw_random(issue->serial, sizeof(issue->serial), error);
+}
+
+static int write_service(const struct ca_request *request, const uint8_t *der, size_t len,
+			 char path[CA_PATH_SIZE], struct ca_error *error)
+{
+	char dir[CA_PATH_SIZE], services[CA_PATH_SIZE], name[SPIFFE_SERVICE_MAX + sizeof(".crt")];
+	int r;
+
+	snprintf(name, sizeof(name), "%s.crt", request->service);
+	if ((r = ca_join(dir, request->state_dir, "identity", error)) < 0 ||
+	    (r = ca_join(services, dir, "services", error)) < 0 ||
+	    (r = ca_join(path, services, name, error)) < 0 ||
+	    (r = make_directory(request->state_dir, error)) < 0 ||
+	    (r = make_directory(dir, error)) < 0 || (r = make_directory(services, error)) < 0 ||
+	    (r = write_cert(path, der, len, error)) < 0)
+		return r;
+	r = ca_sync_directory(services);
+	if (r < 0) {
+		unlink(path);
+		return ca_refuse(error, r, NULL, "cannot sync %s: %s", services, strerror(-r));
+	}
+	return 0;
+}
+
+int ca_issue_service(const struct ca_request *request, int64_t now_s, struct ca_certificate *ret,
+		     struct ca_error *error)
+{
+	_cleanup_secret_ struct issue_hub *issue = secret_new(sizeof(*issue));
+	uint8_t root[CERT_MAX], der[CERT_MAX];
+	char path[CA_PATH_SIZE];
+	size_t root_len = 0;
+	int r, len;
+
+	if (!manifest_name_is_valid(request->service))
+		return ca_refuse(error, -EINVAL, "use 1 to 63 of a-z, 0-9 and hyphens",
+				 "bad name of a service '%s'", request->service);
+	r = begin_issue(request, now_s, issue, root, &root_len, error);
+	if (r == 0)
+		r = load_public_key(request->pubkey_path, issue->pubkey, error);
+	if (r < 0)
+		return r;
+	issue->name = issue->service = request->service;
+	len = issue_hub(issue, der, sizeof(der));
+	if (len < 0)
+		return refuse_issue(len, request, error);
+	r = write_service(request, der, (size_t)len, path, error);
+	return r < 0 ? r : describe(path, der, (size_t)len, ret, error);
 }
 
 int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_certificate *ret,
@@ -407,16 +471,17 @@ int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_cert
 	_cleanup_secret_ struct key *key = secret_new(sizeof(*key));
 	uint8_t root[CERT_MAX], der[CERT_MAX];
 	struct identity_files files = {.cert = der, .root = root};
-	char cert_path[PATH_SIZE], zones[ZONE_LIST_SIZE] = "";
+	char cert_path[CA_PATH_SIZE], zones[ZONE_LIST_SIZE] = "";
 	int r, len;
 
 	if (!name_is_printable(request->hub))
 		return refuse_issue(-EINVAL, request, error);
 	if (request->zones && zone_list_make(request->zones, zones) < 0)
-		return refuse(error, -EINVAL,
-			      "a zone is 1 to 31 of a-z 0-9 -, a letter first; at most 16 of them",
-			      "bad --zone '%s'", request->zones);
-	r = load_root(request->dir, issue->root_seed, root, &files.root_len, error);
+		return ca_refuse(
+			error, -EINVAL,
+			"a zone is 1 to 31 of a-z 0-9 -, a letter first; at most 16 of them",
+			"bad --zone '%s'", request->zones);
+	r = begin_issue(request, now_s, issue, root, &files.root_len, error);
 	if (r < 0)
 		return r;
 	if (request->pubkey_path) {
@@ -425,15 +490,11 @@ int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_cert
 		r = make_key(key, error);
 		files.key = key;
 	}
-	if (r < 0 || (r = draw_random(issue->serial, sizeof(issue->serial), error)) < 0)
+	if (r < 0)
 		return r;
-	issue->root_der = root;
-	issue->root_der_len = files.root_len;
 	memcpy(issue->pubkey, key->pubkey, sizeof(issue->pubkey));
 	issue->name = request->hub;
 	issue->zones = zones;
-	issue->not_before_s = now_s - ISSUE_BACKDATE_S;
-	issue->not_after_s = now_s + (int64_t)request->days * SECONDS_PER_DAY;
 	len = issue_hub(issue, der, sizeof(der));
 	if (len < 0)
 		return refuse_issue(len, request, error);

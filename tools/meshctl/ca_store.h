@@ -74,16 +74,49 @@ int ca_create_root(const char *dir, const char *mesh, unsigned int days, int64_t
  * @state_dir: where identity/ is made
  * @pubkey_path: PEM public key, or certificate to renew; NULL = make a key here
  * @zones: zones it may be in, commas between, in any order; NULL none
+ * @service: name of a service, for ca_issue_service()
  * @days: validity
  */
 struct ca_request {
-	const char *dir, *hub, *state_dir, *pubkey_path, *zones;
+	const char *dir, *hub, *state_dir, *pubkey_path, *zones, *service;
 	unsigned int days;
 };
 
 /** ca_issue_hub() - New identity. */
 int ca_issue_hub(const struct ca_request *request, int64_t now_s, struct ca_certificate *ret,
 		 struct ca_error *error);
+
+/** ca_issue_service() - @state_dir/identity/services/NAME.crt for the key in @pubkey_path. */
+int ca_issue_service(const struct ca_request *request, int64_t now_s, struct ca_certificate *ret,
+		     struct ca_error *error);
+
+/**
+ * struct ca_list - a root's list of revocations, as written
+ * @path: of the file, PEM
+ * @number: of the list
+ * @n_entries: hubs and certificates on it
+ * @is_new: false: what was asked for was on it already, and nothing was written
+ */
+struct ca_list {
+	char path[CA_TEXT_MAX];
+	uint64_t number;
+	size_t n_entries;
+	bool is_new;
+};
+
+/**
+ * ca_revoke() - Add to the list in @dir, and number it anew.
+ * @dir: of the authority; the list is root.crl there, the one file that is ever replaced
+ * @what: id of a hub, or serial number of a certificate in hexadecimal
+ * @reason: enum crl_reason
+ * @now_s: Unix time
+ * @ret: filled on success
+ * @error: filled on failure
+ *
+ * Nothing is ever taken off a list.
+ */
+int ca_revoke(const char *dir, const char *what, unsigned int reason, int64_t now_s,
+	      struct ca_list *ret, struct ca_error *error);
 
 /** ca_read_certificate() - Look at a PEM or DER file. */
 int ca_read_certificate(const char *path, struct ca_certificate *ret, struct ca_error *error);

@@ -67,14 +67,19 @@ static const struct meshctl_command commands[] = {
 	 "Needs root. A file with errors changes nothing and is explained.\n\n"
 	 "Example:\n  meshctl reload\n",
 	 false, cmd_reload},
-	{"service", "[list | add FILE | remove NAME | show NAME | history [NAME]]",
-	 "List the services of the mesh; offer and withdraw this hub's",
+	{"service",
+	 "[list | add FILE | remove | show | history [NAME] | start | stop | restart | logs NAME]",
+	 "List the services of the mesh; offer, withdraw and run this hub's",
 	 "Commands:\n"
 	 "  list             every service of every hub (default)\n"
 	 "  add FILE         check a definition and offer the service; needs root\n"
 	 "  remove NAME      offer it no more; needs root\n"
 	 "  show NAME        all that is known of a service\n"
-	 "  history [NAME]   every version seen, with its results\n\n"
+	 "  history [NAME]   every version seen, with its results\n"
+	 "  start NAME       start its program (run:); needs root\n"
+	 "  stop NAME        drain it, then end its program; needs root\n"
+	 "  restart NAME     both; needs root\n"
+	 "  logs NAME        the last lines its program wrote\n\n"
 	 "Example:\n  meshctl service add speech.yaml\n",
 	 false, cmd_service},
 	{"resolve", "[OPTIONS] NAME", "Ask who would serve a user of a service now, and why",
@@ -84,6 +89,7 @@ static const struct meshctl_command commands[] = {
 	 "  -r, --range RANGE          versions, like ^1.2 or \">=1 <3\"\n"
 	 "      --interface NAME       it must implement\n"
 	 "      --zone ZONE            it must serve\n"
+	 "      --protocol NAME        spoken; stream: any but udp\n"
 	 "      --capability WORD      it must have; may be repeated\n"
 	 "      --credential WORD      the user has; may be repeated\n"
 	 "      --max-latency MS       of route and service together\n"
@@ -92,15 +98,57 @@ static const struct meshctl_command commands[] = {
 	 "      --shared ENDPOINT      the shared provider to fall back to\n\n"
 	 "Example:\n  meshctl resolve speech --explain\n",
 	 false, cmd_resolve},
-	{"ca", "COMMAND ...", "Make a mesh's root and issue certificates for hubs",
-	 "Works on files; the daemon is not asked.\n\n"
+	{"versions", "[SERVICE]",
+	 "List versions of services: taken, on trial or rolled back, and why",
+	 "Of one service its history at every hub, too.\n\n"
+	 "Example:\n  meshctl versions speech\n",
+	 false, cmd_versions},
+	{"rollback", "SERVICE [VERSION]", "Take a version no more until it is cleared",
+	 "Without VERSION the highest that is offered. Users move to another version, if any is\n"
+	 "offered; what is in flight ends in peace. Needs root.\n\n"
+	 "Example:\n  meshctl rollback speech 1.5.0\n",
+	 false, cmd_rollback},
+	{"canary", "SERVICE VERSION WEIGHT", "Give a version so many permille of new leases",
+	 "The other versions get the rest; 0 ends the canary. Needs root.\n\n"
+	 "Example:\n  meshctl canary speech 1.5.0 50\n",
+	 false, cmd_canary},
+	{"promote", "SERVICE [VERSION]", "Give a version all new leases and end its trial",
+	 "Without VERSION the canary. Needs root.\n\n"
+	 "Example:\n  meshctl promote speech\n",
+	 false, cmd_promote},
+	{"pin", "SERVICE VERSION|DIGEST|none", "Use one version of a service only",
+	 "DIGEST is of a manifest or of the code. A pin is stronger than a rollback. Needs "
+	 "root.\n\n"
+	 "Example:\n  meshctl pin speech 1.4.2\n",
+	 false, cmd_pin},
+	{"clear", "SERVICE [VERSION]", "Forget what was ruled about a version: it is tried anew",
+	 "Without VERSION of all versions, with pin and canary. Needs root.\n\n"
+	 "Example:\n  meshctl clear speech 1.5.0\n",
+	 false, cmd_clear},
+	{"proxy", "", "List the services programs of this hub reach, and those others call",
+	 "With their providers, connections, bytes and times. -o json has every counter and the\n"
+	 "connections now open.\n\nExample:\n  meshctl proxy --watch=1\n",
+	 false, cmd_proxy},
+	{"ca", "COMMAND ...", "Make a mesh's root, issue and revoke certificates of hubs",
+	 "Works on files; only revocations asks the daemon.\n\n"
 	 "Commands:\n"
 	 "  init --mesh NAME --dir DIR [--days N]\n"
 	 "                        make the root certificate and key of a new mesh in DIR\n"
 	 "  issue --dir DIR --hub NAME --out STATEDIR [--zone NAME,...] [--days N] [--pubkey "
 	 "FILE]\n"
 	 "                        make the identity of one hub, ready for its meshd\n"
-	 "  show FILE             say what a certificate contains\n\n"
+	 "  issue-service --dir DIR --service NAME --pubkey HUB.CRT --out STATEDIR [--days N]\n"
+	 "                        certify that the hub's key speaks for a service\n"
+	 "  show FILE             say what a certificate contains\n"
+	 "  revoke --dir DIR [--reason REASON] HUB|SERIAL\n"
+	 "                        add a hub, or one certificate, to the root's list of "
+	 "revocations;\n"
+	 "                        REASON: key-compromise, affiliation-changed, superseded, "
+	 "cessation,\n"
+	 "                        privilege-withdrawn or unspecified\n"
+	 "  revocations           show the lists in force\n"
+	 "  revocations install FILE\n"
+	 "                        put a list into force here; the mesh spreads it; needs root\n\n"
 	 "Example:\n"
 	 "  meshctl ca init --mesh lab.example --dir /root/mesh-ca\n"
 	 "  meshctl ca issue --dir /root/mesh-ca --hub delta --out /tmp/delta\n",

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 

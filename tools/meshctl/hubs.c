@@ -26,6 +26,15 @@ static void cell_hops(const json_t *row, const char *field, char *buf)
 		snprintf(buf, CELL_MAX, "unreachable");
 }
 
+/* Is there something on the mesh interface that leads there? */
+static void cell_frames(const json_t *row, const char *field, char *buf)
+{
+	if (json_is_false(json_object_get(row, "has_datapath")))
+		snprintf(buf, CELL_MAX, "no module");
+	else
+		cell_yes(row, field, buf);
+}
+
 void draw_hubs(struct meshctl *ctl, const json_t *answer)
 {
 	static const struct column columns[] = {
@@ -37,6 +46,7 @@ void draw_hubs(struct meshctl *ctl, const json_t *answer)
 		{"COST", "cost_us", cell_us, NULL, true},
 		{"LINKS", "links", cell_number, NULL, true},
 		{"NEIGHBOUR", "is_neighbour", cell_yes},
+		{"FRAMES", "has_frames", cell_frames},
 		{"SEAL", "has_seal", cell_yes},
 		{"HEARD", "heard_ms", cell_age_ms, NULL, true},
 	};

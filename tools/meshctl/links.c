@@ -2,20 +2,9 @@
 /*
  * DOC: meshctl links: adjacencies to other hubs and how they do
  */
-#include <string.h>
-
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
-
-static const char *color_state(const json_t *row)
-{
-	const char *state = json_string_value(json_object_get(row, "state"));
-
-	if (!state || strcmp(state, "down") == 0)
-		return "red";
-	return strcmp(state, "up") == 0 ? "green" : "yellow";
-}
 
 static void cell_loss(const json_t *row, const char *field, char *buf)
 {
@@ -33,7 +22,7 @@ void draw_links(struct meshctl *ctl, const json_t *answer)
 		{"LOCAL", "local", cell_text},
 		{"REMOTE", "remote", cell_text},
 		{"CARRIER", "carrier", cell_text},
-		{"STATE", "state", cell_text, color_state},
+		{"STATE", "state", cell_text, color_link_state},
 		{"SINCE", "up_ms", cell_age_ms, NULL, true},
 		{"RTT", "rtt_us", cell_us, NULL, true},
 		{"JITTER", "jitter_us", cell_us, NULL, true},

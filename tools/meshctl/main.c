@@ -2,9 +2,8 @@
 /*
  * DOC: meshctl: find the command and run it, once or again and again
  *
- * A command's result is collected in memory and printed at once, so that a
- * watched table does not flicker and never shows half an answer; commands
- * that print while they run write to standard output directly.
+ * A command's result is collected and printed at once (tools/lib/watch.h);
+ * commands that print while they run write to standard output directly.
  */
 #include <locale.h>
 #include <langinfo.h>
@@ -12,17 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
+#include "tools/lib/watch.h"
 #include "tools/meshctl/commands.h"
 #include "tools/meshctl/meshctl.h"
-
-#define HOME "\033[H"
-#define CLEAR_LINE "\033[K"
-#define CLEAR_BELOW "\033[J"
 
 static void ctl_init(struct meshctl *ctl)
 {
@@ -44,63 +39,31 @@ static void ctl_init(struct meshctl *ctl)
 		ctl->width = size.ws_col;
 }
 
-/* Over what was there, line by line, then clear the rest. */
-static void redraw(const char *text, size_t len)
-{
-	fputs(HOME, stdout);
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n')
-			fputs(CLEAR_LINE, stdout);
-		putchar(text[i]);
-	}
-	fputs(CLEAR_BELOW, stdout);
-}
+/* What one run of a command needs: struct watch's argument. */
+struct run {
+	struct meshctl *ctl;
+	int argc;
+	char **argv;
+};
 
-static int run_once(struct meshctl *ctl, int argc, char **argv, bool is_redraw)
+static int run_once(struct watch *watch, FILE *out)
 {
-	char *text = NULL;
-	size_t len = 0;
+	const struct run *run = watch->arg;
+	struct meshctl *ctl = run->ctl;
 	int code;
 
-	ctl->out = open_memstream(&text, &len);
-	if (!ctl->out)
-		return MESHCTL_IO;
-	code = ctl->command->run(ctl, argc, argv);
-	fclose(ctl->out);
+	ctl->out = out;
+	code = ctl->command->run(ctl, run->argc, run->argv);
 	ctl->out = stdout;
-	if (is_redraw)
-		redraw(text, len);
-	else
-		fwrite(text, 1, len, stdout);
-	free(text);
-	return fflush(stdout) == 0 ? code : MESHCTL_IO;
-}
-
-static void watch_pause(double seconds)
-{
-	struct timespec pause = {.tv_sec = (time_t)seconds};
-
-	pause.tv_nsec = (long)((seconds - (double)pause.tv_sec) * 1e9);
-	nanosleep(&pause, NULL);
-}
-
-static int run_watched(struct meshctl *ctl, int argc, char **argv, int code)
-{
-	bool is_redraw = ctl->is_terminal && ctl->output == MESHCTL_TABLE;
-
-	if (is_redraw)
-		fputs("\033[2J", stdout);
-	/* A daemon that restarts is waited for; a wrong command line is not. */
-	while (code != MESHCTL_USAGE && code != MESHCTL_NOPERM && code != MESHCTL_IO) {
-		watch_pause(ctl->watch_s);
-		code = run_once(ctl, argc, argv, is_redraw);
-	}
+	watch->interval_s = ctl->watch_s;
+	watch->is_redraw = ctl->is_terminal && ctl->output == MESHCTL_TABLE;
 	return code;
 }
 
 static int run_command(struct meshctl *ctl, int argc, char **argv)
 {
-	int code;
+	struct run run = {ctl, argc, argv};
+	struct watch watch = {.arg = &run, .run = run_once};
 
 	ctl->command = meshctl_command_find(argv[0]);
 	if (!ctl->command) {
@@ -118,10 +81,7 @@ static int run_command(struct meshctl *ctl, int argc, char **argv)
 					    "%s cannot be watched: it runs by itself", argv[0]);
 		return ctl->command->run(ctl, argc, argv);
 	}
-	code = run_once(ctl, argc, argv, false);
-	if (ctl->watch_s > 0)
-		code = run_watched(ctl, argc, argv, code);
-	return code;
+	return watch_run(&watch);
 }
 
 static int run_help(struct meshctl *ctl, int argc, char **argv)

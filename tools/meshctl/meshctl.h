@@ -22,9 +22,6 @@
 #include <stdio.h>
 
 #define MESHCTL_SOCKET_DEFAULT "/run/hubmesh/meshd.sock"
-#define MESHCTL_WATCH_DEFAULT_S 2.0
-#define MESHCTL_WATCH_MIN_S 0.1
-#define MESHCTL_WATCH_MAX_S 3600.0
 
 /**
  * enum meshctl_exit - exit codes, the numbers of sysexits.h
@@ -101,6 +98,7 @@ int cmd_routes(struct meshctl *ctl, int argc, char **argv);
 int cmd_path(struct meshctl *ctl, int argc, char **argv);
 int cmd_sessions(struct meshctl *ctl, int argc, char **argv);
 int cmd_qos(struct meshctl *ctl, int argc, char **argv);
+int cmd_proxy(struct meshctl *ctl, int argc, char **argv);
 int cmd_filter(struct meshctl *ctl, int argc, char **argv);
 int cmd_stats(struct meshctl *ctl, int argc, char **argv);
 int cmd_ping(struct meshctl *ctl, int argc, char **argv);
@@ -111,6 +109,12 @@ int cmd_reload(struct meshctl *ctl, int argc, char **argv);
 int cmd_config(struct meshctl *ctl, int argc, char **argv);
 int cmd_service(struct meshctl *ctl, int argc, char **argv);
 int cmd_resolve(struct meshctl *ctl, int argc, char **argv);
+int cmd_versions(struct meshctl *ctl, int argc, char **argv);
+int cmd_rollback(struct meshctl *ctl, int argc, char **argv);
+int cmd_canary(struct meshctl *ctl, int argc, char **argv);
+int cmd_promote(struct meshctl *ctl, int argc, char **argv);
+int cmd_pin(struct meshctl *ctl, int argc, char **argv);
+int cmd_clear(struct meshctl *ctl, int argc, char **argv);
 int cmd_ca(struct meshctl *ctl, int argc, char **argv);
 int cmd_version(struct meshctl *ctl, int argc, char **argv);
 

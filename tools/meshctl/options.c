@@ -5,11 +5,12 @@
  * Global options may stand before or after the command's name; both places
  * end in meshctl_getopt().
  */
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/lib/failure.h"
+#include "tools/lib/watch.h"
 #include "tools/meshctl/meshctl.h"
 
 #define OPTIONS_MAX 24
@@ -32,40 +33,18 @@ int meshctl_fail(struct meshctl *ctl, int code, const char *hint, const char *fm
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	for (char *c = message; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = *c == '\n' ? '\n' : '?';
-	fprintf(ctl->err, "meshctl: %s\n", message);
-	if (hint)
-		fprintf(ctl->err, "  %s\n", hint);
-	if (ctl->output == MESHCTL_JSON) {
-		json_t *object = json_pack("{s:{s:i, s:s*, s:s?}}", "error", "code", code,
-					   "message", message, "hint", hint);
-
-		if (object)
-			json_dumpf(object, ctl->out, JSON_COMPACT);
-		if (object)
-			fputc('\n', ctl->out);
-		json_decref(object);
-	}
+	failure_print(ctl->err, ctl->output == MESHCTL_JSON ? ctl->out : NULL, "meshctl", code,
+		      message, hint);
 	return code;
 }
 
 static bool parse_watch(struct meshctl *ctl, const char *text)
 {
-	char *end;
-
-	if (!text) {
-		ctl->watch_s = MESHCTL_WATCH_DEFAULT_S;
-		return true;
-	}
-	ctl->watch_s = strtod(text, &end);
-	if (*end == '\0' && end != text && ctl->watch_s >= MESHCTL_WATCH_MIN_S &&
-	    ctl->watch_s <= MESHCTL_WATCH_MAX_S)
+	if (watch_parse(text, &ctl->watch_s))
 		return true;
 	ctl->watch_s = 0;
 	meshctl_fail(ctl, MESHCTL_USAGE, NULL, "--watch takes %g to %g seconds, not \"%s\"",
-		     MESHCTL_WATCH_MIN_S, MESHCTL_WATCH_MAX_S, text);
+		     WATCH_MIN_S, WATCH_MAX_S, text);
 	return false;
 }
 

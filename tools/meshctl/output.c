@@ -3,18 +3,11 @@
  * DOC: output: table or JSON
  *
  * JSON is the daemon's object as it came, one line, so scripts see exactly
- * what Documentation/api.rst promises.  Tables are libsmartcols': columns
- * are described by data, cells are written by small functions.  Names come
- * from other machines, so every text passes format_safe() on its way.
+ * what Documentation/api.rst promises.  Tables are tools/lib/table.c's.
  */
 #include "tools/meshctl/output.h"
 
-#include <inttypes.h>
-#include <libsmartcols.h>
-#include <string.h>
-
 #include "tools/meshctl/client.h"
-#include "tools/meshctl/format.h"
 
 int output_answer(struct meshctl *ctl, json_t *answer, output_draw_fn draw)
 {
@@ -38,162 +31,11 @@ int output_get(struct meshctl *ctl, const char *path, output_draw_fn draw)
 
 const char *output_color(const struct meshctl *ctl, const char *name)
 {
-	static const struct {
-		const char *name, *sequence;
-	} colors[] = {
-		{"red", "\033[31m"}, {"green", "\033[32m"}, {"yellow", "\033[33m"},
-		{"bold", "\033[1m"}, {"dim", "\033[2m"},    {"reset", "\033[0m"},
-	};
-
-	for (size_t i = 0; ctl->color && i < sizeof(colors) / sizeof(colors[0]); i++)
-		if (strcmp(colors[i].name, name) == 0)
-			return colors[i].sequence;
-	return "";
-}
-
-static struct libscols_table *table_new(struct meshctl *ctl, const struct column *columns,
-					size_t n_columns)
-{
-	struct libscols_table *table = scols_new_table();
-
-	if (!table)
-		return NULL;
-	scols_table_set_stream(table, ctl->out);
-	/* Never cut: a long line wraps, a lost address cannot be copied. */
-	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	scols_table_enable_colors(table, ctl->color);
-	scols_table_enable_nolinesep(table, 0);
-	scols_table_set_column_separator(table, "  ");
-	for (size_t i = 0; i < n_columns; i++) {
-		struct libscols_column *column = scols_table_new_column(
-			table, columns[i].title, 0, columns[i].is_number ? SCOLS_FL_RIGHT : 0);
-
-		if (column && ctl->color)
-			scols_cell_set_color(scols_column_get_header(column), "bold");
-	}
-	return table;
-}
-
-static void table_add(struct libscols_table *table, const json_t *row, const struct column *columns,
-		      size_t n_columns)
-{
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-	char buf[CELL_MAX];
-
-	for (size_t i = 0; line && i < n_columns; i++) {
-		const char *color = columns[i].color ? columns[i].color(row) : NULL;
-
-		columns[i].write(row, columns[i].field, buf);
-		scols_line_set_data(line, i, buf);
-		if (color)
-			scols_cell_set_color(scols_line_get_cell(line, i), color);
-	}
+	return table_color(ctl->color, name);
 }
 
 void output_table(struct meshctl *ctl, const json_t *rows, const struct column *columns,
 		  size_t n_columns, const char *empty)
 {
-	struct libscols_table *table;
-	json_t *row;
-	size_t i;
-
-	if (json_array_size(rows) == 0) {
-		fprintf(ctl->out, "%s\n", empty);
-		return;
-	}
-	table = table_new(ctl, columns, n_columns);
-	if (!table)
-		return;
-	json_array_foreach(rows, i, row) table_add(table, row, columns, n_columns);
-	scols_print_table(table);
-	scols_unref_table(table);
-}
-
-const char *field_text(const json_t *object, const char *field, const char *fallback, char *buf)
-{
-	const char *text = json_string_value(json_object_get(object, field));
-
-	return format_safe(text ? text : fallback, buf, CELL_MAX);
-}
-
-uint64_t field_number(const json_t *object, const char *field)
-{
-	json_int_t number = json_integer_value(json_object_get(object, field));
-
-	return number > 0 ? (uint64_t)number : 0;
-}
-
-bool field_is_true(const json_t *object, const char *field)
-{
-	return json_is_true(json_object_get(object, field));
-}
-
-void cell_text(const json_t *row, const char *field, char *buf)
-{
-	field_text(row, field, "-", buf);
-	if (!buf[0])
-		strcpy(buf, "-");
-}
-
-static bool has_number(const json_t *row, const char *field, char *buf)
-{
-	if (json_is_integer(json_object_get(row, field)))
-		return true;
-	strcpy(buf, "-");
-	return false;
-}
-
-void cell_number(const json_t *row, const char *field, char *buf)
-{
-	if (has_number(row, field, buf))
-		snprintf(buf, CELL_MAX, "%" PRIu64, field_number(row, field));
-}
-
-void cell_count(const json_t *row, const char *field, char *buf)
-{
-	if (has_number(row, field, buf))
-		format_count(field_number(row, field), buf);
-}
-
-void cell_bytes(const json_t *row, const char *field, char *buf)
-{
-	if (has_number(row, field, buf))
-		format_bytes(field_number(row, field), buf);
-}
-
-void cell_us(const json_t *row, const char *field, char *buf)
-{
-	if (has_number(row, field, buf))
-		format_duration_us(field_number(row, field), buf);
-}
-
-void cell_age_ms(const json_t *row, const char *field, char *buf)
-{
-	if (has_number(row, field, buf))
-		format_age_s(field_number(row, field) / 1000, buf);
-}
-
-void cell_yes(const json_t *row, const char *field, char *buf)
-{
-	strcpy(buf, field_is_true(row, field) ? "yes" : "-");
-}
-
-void cell_phases(const json_t *row, const char *field, char *buf)
-{
-	const json_t *phases = json_object_get(row, "rx_phases");
-	char tx[CELL_MAX];
-	json_t *phase;
-	size_t i, len;
-
-	cell_number(row, "tx_phase", tx);
-	len = (size_t)snprintf(buf, CELL_MAX, "%.20s / ", tx);
-	if (json_array_size(phases) == 0)
-		snprintf(buf + len, CELL_MAX - len, "-");
-	json_array_foreach(phases, i, phase)
-	{
-		if (i == 8)
-			break;
-		len += (size_t)snprintf(buf + len, CELL_MAX - len, "%s%u", i ? "," : "",
-					(unsigned int)json_integer_value(phase) & 0xff);
-	}
+	table_print(ctl->out, ctl->color, rows, columns, n_columns, empty);
 }

@@ -17,7 +17,7 @@
 
 #include "tools/meshctl/client.h"
 #include "tools/meshctl/echo.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 
 #define INTERVAL_DEFAULT_S 1.0

@@ -12,7 +12,7 @@
 
 #include "daemon/lib/cleanup.h"
 #include "tools/meshctl/client.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
@@ -77,6 +77,22 @@ static void print_result(struct meshctl *ctl, const json_t *answer)
 			name);
 }
 
+static void print_wish(struct meshctl *ctl, const json_t *answer)
+{
+	char text[CELL_MAX];
+
+	if (json_is_string(json_object_get(answer, "pin"))) {
+		print_pin(ctl, answer);
+	} else if (json_is_string(json_object_get(answer, "canary"))) {
+		fprintf(ctl->out, "canary %s has %u permille; this request is in %s",
+			field_text(answer, "canary", "?", text),
+			(unsigned int)field_number(answer, "canary_permille"),
+			field_is_true(answer, "is_canary") ? "its share" : "the rest");
+		print_canary_absent(ctl, answer);
+		fputc('\n', ctl->out);
+	}
+}
+
 void draw_resolve(struct meshctl *ctl, const json_t *answer)
 {
 	print_result(ctl, answer);
@@ -88,6 +104,7 @@ void draw_explain(struct meshctl *ctl, const json_t *answer)
 		{"HUB", "hub_name", cell_text, candidate_color},
 		{"VERSION", "version", cell_text},
 		{"ROUTE", "route_us", cell_us, NULL, true},
+		{"HOPS", "hops", cell_number, NULL, true},
 		{"LATENCY", "latency_us", cell_us, NULL, true},
 		{"LOAD", "load_permille", cell_permille, NULL, true},
 		{"FREE", "free_slots", cell_number, NULL, true},
@@ -99,6 +116,7 @@ void draw_explain(struct meshctl *ctl, const json_t *answer)
 	uint64_t more = field_number(answer, "more_candidates");
 
 	print_result(ctl, answer);
+	print_wish(ctl, answer);
 	output_table(ctl, json_object_get(answer, "candidates"), columns,
 		     sizeof(columns) / sizeof(columns[0]), "no hub offers a service of that name");
 	if (more)
@@ -174,6 +192,8 @@ static bool take_option(json_t *query, int opt)
 		return json_object_set_new(query, "interface", json_string(optarg)) == 0;
 	case 'z':
 		return json_object_set_new(query, "zone", json_string(optarg)) == 0;
+	case 'P':
+		return json_object_set_new(query, "protocol", json_string(optarg)) == 0;
 	case 'S':
 		return json_object_set_new(query, "shared", json_string(optarg)) == 0;
 	case 'C':
@@ -197,6 +217,7 @@ int cmd_resolve(struct meshctl *ctl, int argc, char **argv)
 						{"range", required_argument, NULL, 'r'},
 						{"interface", required_argument, NULL, 'i'},
 						{"zone", required_argument, NULL, 'z'},
+						{"protocol", required_argument, NULL, 'P'},
 						{"capability", required_argument, NULL, 'C'},
 						{"credential", required_argument, NULL, 'K'},
 						{"max-latency", required_argument, NULL, 'l'},

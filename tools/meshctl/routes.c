@@ -44,10 +44,16 @@ static void cell_backup(const json_t *row, const char *field, char *buf)
 {
 	const json_t *backup = json_object_get(row, field);
 
-	if (json_is_object(backup))
-		write_nexthop(backup, buf, CELL_MAX);
-	else
-		snprintf(buf, CELL_MAX, "-");
+	char name[CELL_MAX];
+	size_t len;
+
+	snprintf(buf, CELL_MAX, "-");
+	if (!json_is_object(backup))
+		return;
+	len = write_nexthop(backup, buf, CELL_MAX);
+	if (json_is_string(json_object_get(backup, "tunnel")))
+		snprintf(buf + len, CELL_MAX - len, ", tunnel to %.50s",
+			 field_text(backup, "tunnel_name", "?", name));
 }
 
 void draw_routes(struct meshctl *ctl, const json_t *answer)
@@ -56,6 +62,7 @@ void draw_routes(struct meshctl *ctl, const json_t *answer)
 		{"HUB", "hub_name", cell_text},		  {"ID", "hub", cell_text},
 		{"VIA (LINK)", "via", cell_via},	  {"BACKUP (LINK)", "backup", cell_backup},
 		{"COST", "cost_us", cell_us, NULL, true}, {"HOPS", "hops", cell_number, NULL, true},
+		{"FRAMES", "has_frames", cell_yes},
 	};
 
 	output_table(ctl, json_object_get(answer, "routes"), columns,

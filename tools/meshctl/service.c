@@ -6,6 +6,7 @@
  * daemon checks again, writes it into its directory and offers it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 #include "daemon/lib/cleanup.h"
 #include "daemon/services/definition.h"
 #include "tools/meshctl/client.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
@@ -56,6 +57,42 @@ static void draw_file_errors(struct meshctl *ctl, const json_t *answer)
 	}
 }
 
+static void cell_program(const json_t *row, const char *field, char *buf)
+{
+	const json_t *program = json_object_get(row, "program");
+
+	if (strcmp(field, "state") == 0 || strcmp(field, "last_end") == 0)
+		cell_text(program, field, buf);
+	else
+		cell_number(program, field, buf);
+}
+
+/* Of this hub's services those whose programs meshd runs. */
+static void draw_programs(struct meshctl *ctl, const json_t *answer)
+{
+	static const struct column columns[] = {
+		{"PROGRAM OF", "name", cell_text},
+		{"VERSION", "version", cell_text},
+		{"RUNS", "state", cell_program},
+		{"PROCESS", "pid", cell_program, NULL, true},
+		{"RESTARTS", "restarts", cell_program, NULL, true},
+		{"LAST END", "last_end", cell_program},
+	};
+	json_t *rows = json_array(), *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "files"), i, file)
+	{
+		if (json_is_object(json_object_get(file, "program")))
+			json_array_append(rows, file);
+	}
+	if (json_array_size(rows)) {
+		fputc('\n', ctl->out);
+		output_table(ctl, rows, columns, sizeof(columns) / sizeof(columns[0]), "");
+	}
+	json_decref(rows);
+}
+
 void draw_services(struct meshctl *ctl, const json_t *answer)
 {
 	static const struct column columns[] = {
@@ -73,6 +110,7 @@ void draw_services(struct meshctl *ctl, const json_t *answer)
 
 	output_table(ctl, json_object_get(answer, "services"), columns,
 		     sizeof(columns) / sizeof(columns[0]), "no service is offered in the mesh");
+	draw_programs(ctl, answer);
 	draw_file_errors(ctl, answer);
 }
 
@@ -102,6 +140,96 @@ static void print_text(struct meshctl *ctl, const json_t *service, const char *k
 		fprintf(ctl->out, "  %-13s%s\n", title, field_text(service, key, "-", text));
 }
 
+/* What users of this hub saw, not what it promises. */
+static void print_seen(struct meshctl *ctl, const json_t *service)
+{
+	const json_t *live = json_object_get(service, "live");
+	uint64_t requests = field_number(live, "requests");
+	char latency[CELL_MAX];
+
+	cell_us(live, "latency_us", latency);
+	if (requests)
+		fprintf(ctl->out,
+			"  %-13s%" PRIu64 " requests, %" PRIu64 " failed; lately %s, %u %% fail\n",
+			"seen here", requests, field_number(live, "errors"), latency,
+			(unsigned int)(field_number(live, "error_permille") + 5) / 10);
+	else
+		fprintf(ctl->out, "  %-13sno request yet\n", "seen here");
+}
+
+static void print_health(struct meshctl *ctl, const json_t *service)
+{
+	const json_t *health = json_object_get(service, "health");
+	unsigned int interval_ms = (unsigned int)field_number(health, "interval_ms");
+	char kind[CELL_MAX];
+
+	fprintf(ctl->out, "  %-13s%s", "health check", field_text(health, "kind", "none", kind));
+	if (interval_ms)
+		fprintf(ctl->out, ", every %u ms", interval_ms);
+	fputc('\n', ctl->out);
+}
+
+/* Nothing is said of what it does not say. */
+static void print_resources(struct meshctl *ctl, const json_t *service, const char *key,
+			    const char *title)
+{
+	const json_t *part = json_object_get(service, key);
+	unsigned int cpu = (unsigned int)field_number(part, "cpu_milli");
+	unsigned int memory = (unsigned int)field_number(part, "memory_mib");
+
+	if (cpu || memory)
+		fprintf(ctl->out, "  %-13scpu %u m, memory %u MiB\n", title, cpu, memory);
+}
+
+static const char *shown(const json_t *object, const char *key, char text[CELL_MAX])
+{
+	return format_safe(json_string_value(json_object_get(object, key)) ?: "?", text, CELL_MAX);
+}
+
+static void print_method(struct meshctl *ctl, const json_t *method)
+{
+	bool takes_many = json_is_true(json_object_get(method, "is_client_streaming"));
+	bool gives_many = json_is_true(json_object_get(method, "is_server_streaming"));
+	char name[CELL_MAX], input[CELL_MAX], output[CELL_MAX];
+	json_t *path;
+	size_t i;
+
+	fprintf(ctl->out, "    POST /%s (%s%s) returns (%s%s)\n", shown(method, "name", name),
+		takes_many ? "stream " : "", shown(method, "input", input),
+		gives_many ? "stream " : "", shown(method, "output", output));
+	json_array_foreach(json_object_get(method, "paths"), i, path)
+	{
+		const char *body = json_string_value(json_object_get(path, "body"));
+		const char *part = json_string_value(json_object_get(path, "response_body"));
+
+		fprintf(ctl->out, "      %s %s", shown(path, "method", name),
+			shown(path, "path", input));
+		if (body)
+			fprintf(ctl->out, " body %s", shown(path, "body", name));
+		if (part)
+			fprintf(ctl->out, " answer %s", shown(path, "response_body", name));
+		fputc('\n', ctl->out);
+	}
+}
+
+/* What it can be called by, with JSON as well as by gRPC. */
+static void print_descriptor(struct meshctl *ctl, const json_t *service)
+{
+	const json_t *descriptor = json_object_get(service, "descriptor");
+	const json_t *methods = json_object_get(descriptor, "methods");
+	unsigned int n_methods = (unsigned int)field_number(descriptor, "n_methods");
+	json_t *method;
+	size_t i;
+
+	if (!json_is_object(descriptor))
+		return;
+	print_text(ctl, descriptor, "digest", "descriptor");
+	json_array_foreach(methods, i, method) print_method(ctl, method);
+	if (n_methods > json_array_size(methods))
+		fprintf(ctl->out, "    and %u more\n",
+			n_methods - (unsigned int)json_array_size(methods));
+}
+
 void draw_service(struct meshctl *ctl, const json_t *answer)
 {
 	json_t *service;
@@ -109,18 +237,18 @@ void draw_service(struct meshctl *ctl, const json_t *answer)
 
 	json_array_foreach(json_object_get(answer, "services"), i, service)
 	{
-		const json_t *needs = json_object_get(service, "needs");
-		const json_t *health = json_object_get(service, "health");
 		char name[CELL_MAX], version[CELL_MAX], hub[CELL_MAX], slots[CELL_MAX];
 
 		cell_slots(service, "available", slots);
-		fprintf(ctl->out, "%s%s %s%s at %s\n", output_color(ctl, "bold"),
+		fprintf(ctl->out, "%s%s%s %s%s at %s%s\n", i ? "\n" : "", output_color(ctl, "bold"),
 			field_text(service, "name", "?", name),
 			field_text(service, "version", "?", version), output_color(ctl, "reset"),
-			field_text(service, "hub_name", "?", hub));
+			field_text(service, "hub_name", "?", hub),
+			field_is_true(service, "is_own") ? " (this hub)" : "");
 		print_text(ctl, service, "state", "state");
 		print_text(ctl, service, "hub", "hub");
 		print_text(ctl, service, "protocol", "protocol");
+		print_text(ctl, service, "body", "body");
 		print_text(ctl, service, "interface", "interface");
 		print_list(ctl, service, "endpoints", "endpoints");
 		print_list(ctl, service, "capabilities", "capabilities");
@@ -129,24 +257,22 @@ void draw_service(struct meshctl *ctl, const json_t *answer)
 		print_text(ctl, service, "digest", "digest");
 		print_text(ctl, service, "manifest", "manifest");
 		fprintf(ctl->out, "  %-13s%s\n", "free slots", slots);
-		fprintf(ctl->out, "  %-13scpu %u m, memory %u MiB\n", "needs",
-			(unsigned int)field_number(needs, "cpu_milli"),
-			(unsigned int)field_number(needs, "memory_mib"));
-		fprintf(ctl->out, "  %-13s%u\n", "price",
+		print_resources(ctl, service, "available", "has");
+		print_resources(ctl, service, "needs", "a lease needs");
+		fprintf(ctl->out, "  %-13s%u millionths for a slot and second\n", "price",
 			(unsigned int)field_number(service, "price_micro"));
-		fprintf(ctl->out, "  %-13s%s\n", "health check",
-			field_text(health, "kind", "none", name));
+		print_health(ctl, service);
+		print_seen(ctl, service);
+		print_descriptor(ctl, service);
 	}
 }
 
-static void cell_unix_s(const json_t *row, const char *field, char *buf)
+static void cell_last_seen(const json_t *row, const char *field, char *buf)
 {
-	time_t at = (time_t)field_number(row, field);
-	struct tm when;
-
-	snprintf(buf, CELL_MAX, "-");
-	if (at && localtime_r(&at, &when))
-		strftime(buf, CELL_MAX, "%Y-%m-%d %H:%M:%S", &when);
+	if (field_is_true(row, "is_current"))
+		snprintf(buf, CELL_MAX, "now");
+	else
+		cell_unix_s(row, field, buf);
 }
 
 void draw_service_history(struct meshctl *ctl, const json_t *answer)
@@ -155,9 +281,8 @@ void draw_service_history(struct meshctl *ctl, const json_t *answer)
 		{"SERVICE", "name", cell_text},
 		{"VERSION", "version", cell_text},
 		{"HUB", "hub_name", cell_text},
-		{"NOW", "is_current", cell_yes},
 		{"FIRST SEEN", "first_unix_s", cell_unix_s},
-		{"LAST SEEN", "last_unix_s", cell_unix_s},
+		{"LAST SEEN", "last_unix_s", cell_last_seen},
 		{"REQUESTS", "requests", cell_number, NULL, true},
 		{"ERRORS", "errors", cell_number, NULL, true},
 		{"LATENCY", "latency_us", cell_us, NULL, true},
@@ -194,6 +319,37 @@ static void draw_removed(struct meshctl *ctl, const json_t *answer)
 	char name[CELL_MAX];
 
 	fprintf(ctl->out, "%s is not offered any more\n", field_text(answer, "name", "?", name));
+}
+
+static void draw_ordered(struct meshctl *ctl, const json_t *answer)
+{
+	char name[CELL_MAX];
+
+	fprintf(ctl->out, "%s: told; meshctl service list shows how it goes\n",
+		field_text(answer, "name", "?", name));
+}
+
+static void draw_logs(struct meshctl *ctl, const json_t *answer)
+{
+	unsigned int missed = (unsigned int)field_number(answer, "missed");
+	json_t *line;
+	size_t i;
+
+	if (missed)
+		fprintf(ctl->out, "(%u older lines are gone)\n", missed);
+	json_array_foreach(json_object_get(answer, "lines"), i, line)
+	{
+		time_t at = (time_t)(json_integer_value(json_object_get(line, "unix_ms")) / 1000);
+		const char *stream = json_string_value(json_object_get(line, "stream")) ?: "?";
+		char when[32] = "-", text[1024];
+		struct tm tm;
+
+		if (localtime_r(&at, &tm))
+			strftime(when, sizeof(when), "%H:%M:%S", &tm);
+		fprintf(ctl->out, "%s %-6.6s %s\n", when, stream,
+			format_safe(json_string_value(json_object_get(line, "text")) ?: "?", text,
+				    sizeof(text)));
+	}
 }
 
 static int read_file(struct meshctl *ctl, const char *path, char *buf, size_t size, size_t *len)
@@ -269,7 +425,25 @@ static int history(struct meshctl *ctl, const char *name)
 		return output_get(ctl, "/v1/service-history", draw_service_history);
 	code = client_get(ctl, &answer, "/v1/service-history?name=%s",
 			  client_escape(name, escaped, sizeof(escaped) - 64));
-	return code == MESHCTL_OK ? output_answer(ctl, answer, draw_service_history) : code;
+	if (code != MESHCTL_OK)
+		return code;
+	if (json_array_size(json_object_get(answer, "versions")) == 0 &&
+	    json_array_size(json_object_get(answer, "samples")) == 0) {
+		json_decref(answer);
+		return meshctl_fail(ctl, MESHCTL_NO, "meshctl service history shows what was seen",
+				    "no version of a service \"%s\" was seen", name);
+	}
+	return output_answer(ctl, answer, draw_service_history);
+}
+
+static int logs(struct meshctl *ctl, const char *name)
+{
+	char escaped[CLIENT_URL_MAX];
+	json_t *answer = NULL;
+	int code = client_get(ctl, &answer, "/v1/service-logs?name=%s",
+			      client_escape(name, escaped, sizeof(escaped) - 64));
+
+	return code == MESHCTL_OK ? output_answer(ctl, answer, draw_logs) : code;
 }
 
 int cmd_service(struct meshctl *ctl, int argc, char **argv)
@@ -294,7 +468,16 @@ int cmd_service(struct meshctl *ctl, int argc, char **argv)
 		return show(ctl, operand);
 	if (strcmp(verb, "history") == 0 && n <= 2)
 		return history(ctl, operand);
+	if (strcmp(verb, "logs") == 0 && n == 2)
+		return logs(ctl, operand);
+	if (strcmp(verb, "start") == 0 && n == 2)
+		return post(ctl, "/v1/service-start", "name", operand, draw_ordered);
+	if (strcmp(verb, "stop") == 0 && n == 2)
+		return post(ctl, "/v1/service-stop", "name", operand, draw_ordered);
+	if (strcmp(verb, "restart") == 0 && n == 2)
+		return post(ctl, "/v1/service-restart", "name", operand, draw_ordered);
 	meshctl_fail(ctl, MESHCTL_USAGE, NULL,
-		     "service takes list, add FILE, remove NAME, show NAME or history [NAME]");
+		     "service takes list, add FILE, remove NAME, show NAME, history [NAME], start "
+		     "NAME, stop NAME, restart NAME or logs NAME");
 	return meshctl_getopt_end(ctl, '?');
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tools/meshctl/client.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
@@ -38,11 +38,6 @@ static void draw_counters(struct meshctl *ctl, const json_t *object, bool all)
 
 void draw_drops(struct meshctl *ctl, const json_t *answer)
 {
-	static const struct column columns[] = {
-		{"FRAMES", "frames", cell_number, NULL, true},
-		{"REASON", "reason", cell_text},
-		{"MEANING", "explanation", cell_text},
-	};
 	json_t *drops = json_object_get(json_object_get(answer, "datapath"), "drops");
 	json_t *seen = json_array(), *drop;
 	size_t i;
@@ -54,26 +49,14 @@ void draw_drops(struct meshctl *ctl, const json_t *answer)
 	}
 	json_array_foreach(drops, i, drop) if (field_number(drop, "frames"))
 		json_array_append(seen, drop);
-	output_table(ctl, seen, columns, sizeof(columns) / sizeof(columns[0]),
-		     "no frame was dropped");
+	table_print_drops(ctl->out, ctl->color, seen);
 	json_decref(seen);
 }
 
 static void draw_frames(struct meshctl *ctl, const json_t *rows, const struct column *first,
 			const char *empty)
 {
-	const struct column columns[] = {
-		*first,
-		{"RX FRAMES", "rx_frames", cell_count, NULL, true},
-		{"RX", "rx_bytes", cell_bytes, NULL, true},
-		{"TX FRAMES", "tx_frames", cell_count, NULL, true},
-		{"TX", "tx_bytes", cell_bytes, NULL, true},
-		{"RX DROPS", "rx_drops", cell_count, NULL, true},
-		{"TX DROPS", "tx_drops", cell_count, NULL, true},
-		{"RELAYED", "forwarded", cell_count, NULL, true},
-	};
-
-	output_table(ctl, rows, columns, sizeof(columns) / sizeof(columns[0]), empty);
+	table_print_counters(ctl->out, ctl->color, rows, first, empty);
 }
 
 void draw_stats(struct meshctl *ctl, const json_t *answer)
@@ -100,10 +83,22 @@ void draw_stats(struct meshctl *ctl, const json_t *answer)
 	json_decref(one);
 	heading(ctl, "\nControl plane");
 	draw_counters(ctl, json_object_get(answer, "hub"), false);
+	heading(ctl, "\nBroker");
+	draw_counters(ctl, json_object_get(answer, "broker"), false);
+	heading(ctl, "\nRegistry");
+	draw_counters(ctl, json_object_get(answer, "registry"), false);
 	heading(ctl, "\nTLS sessions");
 	draw_counters(ctl, json_object_get(answer, "transport"), false);
+	heading(ctl, "\nCertificates refused");
+	draw_counters(ctl,
+		      json_object_get(json_object_get(answer, "transport"), "refused_certificates"),
+		      false);
 	heading(ctl, "\nLocal API");
 	draw_counters(ctl, json_object_get(answer, "api_server"), false);
+	if (json_object_get(answer, "names")) {
+		heading(ctl, "\nName server");
+		draw_counters(ctl, json_object_get(answer, "names"), false);
+	}
 }
 
 static void draw_object(struct meshctl *ctl, const json_t *answer)

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
@@ -65,21 +65,38 @@ static void draw_share(struct meshctl *ctl, const json_t *answer, const char *fi
 		known, noun);
 }
 
-static void draw_certificate(struct meshctl *ctl, const json_t *answer)
+static void draw_end(struct meshctl *ctl, const json_t *certificate)
 {
-	const json_t *certificate = json_object_get(answer, "certificate");
+	json_int_t left_s = json_integer_value(json_object_get(certificate, "expires_in_s"));
+	json_int_t wait_s = json_integer_value(json_object_get(certificate, "valid_in_s"));
 	char age[FORMAT_MAX];
-	json_int_t left_s;
 
-	if (!json_is_object(certificate))
-		return;
-	left_s = json_integer_value(json_object_get(certificate, "expires_in_s"));
-	label(ctl, "Certificate");
-	if (left_s > 0)
+	if (wait_s > 0)
+		fprintf(ctl->out, "%snot valid for another %s%s\n", output_color(ctl, "red"),
+			format_age_s((uint64_t)wait_s, age), output_color(ctl, "reset"));
+	else if (left_s > 0)
 		fprintf(ctl->out, "expires in %s\n", format_age_s((uint64_t)left_s, age));
 	else
 		fprintf(ctl->out, "%sexpired%s\n", output_color(ctl, "red"),
 			output_color(ctl, "reset"));
+}
+
+static void draw_certificates(struct meshctl *ctl, const json_t *answer)
+{
+	const json_t *certificate = json_object_get(answer, "certificate"), *service;
+	char name[CELL_MAX];
+	size_t i;
+
+	if (json_is_object(certificate)) {
+		label(ctl, "Certificate");
+		draw_end(ctl, certificate);
+	}
+	json_array_foreach(json_object_get(answer, "service_certificates"), i, service)
+	{
+		label(ctl, i ? "" : "Services");
+		fprintf(ctl->out, "%s: ", field_text(service, "service", "?", name));
+		draw_end(ctl, service);
+	}
 }
 
 static void draw_warnings(struct meshctl *ctl, const json_t *warnings)
@@ -120,7 +137,7 @@ void draw_status(struct meshctl *ctl, const json_t *answer)
 	draw_share(ctl, answer, "hubs", "reachable", "reachable");
 	label(ctl, "Sessions");
 	draw_share(ctl, answer, "sessions", "up", "up");
-	draw_certificate(ctl, answer);
+	draw_certificates(ctl, answer);
 	draw_warnings(ctl, json_object_get(answer, "warnings"));
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "tools/meshctl/client.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 

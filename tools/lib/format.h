@@ -4,8 +4,8 @@
  *
  * Every function writes into the caller's buffer and returns it.
  */
-#ifndef MESHCTL_FORMAT_H
-#define MESHCTL_FORMAT_H
+#ifndef TOOLS_FORMAT_H
+#define TOOLS_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
  * About three digits carry meaning; the unit follows the size.  JSON output
  * has the raw numbers, so nothing here needs to be parsed back.
  */
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
