@@ -256,10 +256,10 @@ static void rcu_stall(void)
 	static struct rcu_head head;
 
 	call_rcu(&head, nothing_rcu); /* somebody waits for us */
-	preempt_disable();
+	rcu_read_lock(); /* preemptible: the grace period must begin, to be held up */
 	while (time_before(jiffies, end))
 		cpu_relax();
-	preempt_enable();
+	rcu_read_unlock();
 	rcu_barrier();
 }
 

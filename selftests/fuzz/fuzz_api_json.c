@@ -14,8 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static const output_draw_fn views[] = {
-		draw_status, draw_hubs,	 draw_links,  draw_routes, draw_path, draw_sessions,
-		draw_stats,  draw_drops, draw_config, draw_log,	   draw_qos,  draw_filter,
+		draw_status,   draw_hubs,   draw_links,	      draw_routes,	  draw_path,
+		draw_sessions, draw_stats,  draw_drops,	      draw_config,	  draw_log,
+		draw_qos,      draw_filter, draw_revocations, draw_versions_kept, draw_explain,
 	};
 	struct meshctl ctl = {.socket_path = "fuzz"};
 	json_t *answer = NULL;

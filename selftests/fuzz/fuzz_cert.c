@@ -17,7 +17,9 @@ static void assert_inside(const struct cert_span *span, const uint8_t *data, siz
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct trust *trust = trust_new("example");
+	const struct hub_id nobody = {0};
 	struct trust_identity identity;
+	struct trust_service service;
 	struct cert cert;
 
 	if (cert_parse(data, size, &cert) == 0) {
@@ -27,8 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert_inside(&cert.uri, data, size);
 		assert_inside(&cert.zones, data, size);
 	}
-	if (trust_add_root(trust, data, size) < 0)
+	if (trust_add_root(trust, data, size) < 0) {
 		assert(trust_verify_hub(trust, data, size, 0, &identity) < 0);
+		assert(trust_judge_service(trust, data, size, 0, &nobody, &service));
+	}
 	trust_free(trust);
 	return 0;
 }

@@ -14,14 +14,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_catalogue(const uint8_t *data, size_t size)
 {
 	static uint8_t buf[CATALOGUE_MAX];
-	struct catalogue catalogue;
+	struct catalogue catalogue, again;
 	int len;
 
 	if (catalogue_decode(data, size, &catalogue) < 0)
 		return;
 	assert(catalogue.n <= CATALOGUE_ENTRIES_MAX);
+	assert(catalogue.n_rollbacks <= CATALOGUE_ROLLBACKS_MAX);
 	len = catalogue_encode(&catalogue, buf, sizeof(buf));
 	assert(len > 0 && (size_t)len <= size);
+	assert(catalogue_decode(buf, (size_t)len, &again) == 0);
+	assert(memcmp(&again, &catalogue, sizeof(again)) == 0);
 }
 
 static void try_range(const uint8_t *data, size_t size)

@@ -30,5 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(len > 0 && record_decode(buf, (size_t)len, &again) == 0);
 	assert(record_verify(buf, (size_t)len, pubkey) == 0);
 	assert(again.seq == record.seq && again.n_links == record.n_links);
+	for (size_t i = 0; i < record.n_links; i++)
+		assert(again.links[i].is_frameless == record.links[i].is_frameless &&
+		       again.links[i].cost_us == record.links[i].cost_us);
+	assert(again.datapath == record.datapath);
+	assert(again.group_flags == record.group_flags && again.n_groups == record.n_groups);
 	return 0;
 }

@@ -27,16 +27,15 @@ from lib.mesh import (CHACHA, GCM, hub_ref, ip_batch, line, link_ref, netns_add,
 from lib.netlink import Genl, NetlinkError, Rtnl, as_dict, attr, inside, mac, u8, u32
 from lib.traffic import expect_mesh_connected
 
-NS, OTHER_NS = "af1", "af2"
+NS = "af1"
 MODULE = os.environ.get("HUBMESH_KO", "")
 PERCPU_KO = os.path.join(os.path.dirname(MODULE), "hm_fail_percpu.ko")
 OUT_OF_MEMORY = {errno.ENOMEM, errno.ENOBUFS, errno.ENFILE}  # the last is sock_create()'s
 # What the kernel around us makes of a failing allocation: a device without a name in sysfs
 # (device_add()), a module notifier that only says no.
-ODD_ANSWERS = {"link add": {errno.EINVAL}, "link to another namespace": {errno.EINVAL},
-               "finit_module": {errno.EPERM}}
+ODD_ANSWERS = {"link add": {errno.EINVAL}, "finit_module": {errno.EPERM}}
 SYS_FINIT_MODULE = 313
-genl = rtnl = listener = elsewhere = None
+genl = rtnl = listener = None
 
 
 def setup():
@@ -46,35 +45,32 @@ def setup():
     except Skip:
         return
     faults.arm()
-    for name in (NS, OTHER_NS):
-        netns_del(name)
-        netns_add(name)
-        # no traffic of their own: tables are compared
-        set_sysctl(name, ipv6__conf__default__disable_ipv6=1)
+    netns_del(NS)
+    netns_add(NS)
+    # no traffic of its own: tables are compared
+    set_sysctl(NS, ipv6__conf__default__disable_ipv6=1)
     ip_batch(NS, ["link set lo up", "link add dummy0 type dummy", "link set dummy0 up",
                   "addr add 10.9.9.1/24 dev dummy0"])
 
 
 def teardown():
-    for name in (NS, OTHER_NS):
-        netns_del(name)
+    netns_del(NS)
 
 
 @contextlib.contextmanager
 def device():
-    """mesh0 in NS, up, with a socket for requests, one for links, one that hears events, and one
-    for links of OTHER_NS."""
-    global genl, rtnl, listener, elsewhere
+    """mesh0 in NS, up, with a socket for requests, one for links and one that hears events."""
+    global genl, rtnl, listener
     faults.require_injection()
     ip_batch(NS, ["link add mesh0 address 02:00:00:00:00:01 type hubmesh", "link set mesh0 up"])
-    genl, rtnl, listener, elsewhere = Genl(NS), Rtnl(NS), Genl(NS), Rtnl(OTHER_NS)
+    genl, rtnl, listener = Genl(NS), Rtnl(NS), Genl(NS)
     listener.subscribe()
     try:
         yield
     finally:
-        for sock in (genl, rtnl, listener, elsewhere):
+        for sock in (genl, rtnl, listener):
             sock.close()
-        genl = rtnl = listener = elsewhere = None
+        genl = rtnl = listener = None
         run(f"ip -n {NS} link del mesh0", check=False)
 
 
@@ -269,8 +265,8 @@ def link_message(index=0, flags=0, change=0, *attrs):
     return struct.pack("=BxHiII", 0, 0, index, flags, change) + b"".join(attrs)
 
 
-def link_index(name, netns=NS):
-    with inside(netns):
+def link_index(name):
+    with inside(NS):
         return socket.if_nametoindex(name)
 
 
@@ -281,11 +277,8 @@ def new_device(name=b"mesh1\0"):
 
 def drop_device(name="mesh1"):
     """By hand: a process takes a second here, and this is done some thousand times."""
-    for netns in (NS, OTHER_NS):
-        with contextlib.suppress(OSError):
-            index = link_index(name, netns)
-            sock = rtnl if netns == NS else elsewhere
-            sock.ask(Rtnl.DELLINK, link_message(index))
+    with contextlib.suppress(OSError):
+        rtnl.ask(Rtnl.DELLINK, link_message(link_index(name)))
 
 
 def set_device(flags, change=UP):
@@ -295,9 +288,6 @@ def set_device(flags, change=UP):
 def requests_about_devices():
     down = lambda: ip_batch(NS, ["link set mesh0 down"])
     up = lambda: ip_batch(NS, ["link set mesh0 up"])
-    other = os.open(f"/run/netns/{OTHER_NS}", os.O_RDONLY)
-    move = lambda: rtnl.ask(Rtnl.NEWLINK, link_message(
-        link_index("mesh1"), 0, 0, attr(28, u32(other))))
     yield "link up", down, lambda: set_device(UP), up
     yield "link down", up, lambda: set_device(0), up
     yield "link mtu", nothing, lambda: rtnl.ask(Rtnl.NEWLINK, link_message(
@@ -307,8 +297,8 @@ def requests_about_devices():
     yield "link add", drop_device, new_device, drop_device
     yield "link del", lambda: (drop_device(), new_device()), lambda: rtnl.ask(
         Rtnl.DELLINK, link_message(link_index("mesh1"))), drop_device
-    yield "link to another namespace", lambda: (drop_device(), new_device()), move, drop_device
-    os.close(other)
+    # Not a move to another namespace: the kernel's __dev_change_net_namespace() WARNs when memory
+    # for a new name in sysfs is missing, whatever the device.
 
 
 @takes(900)

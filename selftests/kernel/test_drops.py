@@ -22,7 +22,6 @@ from lib.mesh import CHACHA, hub_ref, ip_batch, link_ref, material, run, wait_fo
 from lib.netlink import as_dict, attr, mac, number, u32
 
 UNREACHABLE = {
-    "crypto": "a cipher that fails other than by its tag is broken hardware",
     "no-memory": "needs fault injection, which Debian's kernels are built without",
 }
 
@@ -163,7 +162,8 @@ def test_other_versions_are_refused_though_tagged():
 
 @provokes("rx-type")
 def test_unknown_types_are_refused_though_tagged():
-    known = (uapi.HM_TYPE_UNICAST, uapi.HM_TYPE_HOP, uapi.HM_TYPE_PROBE)
+    known = (uapi.HM_TYPE_UNICAST, uapi.HM_TYPE_TREE, uapi.HM_TYPE_HOP, uapi.HM_TYPE_PROBE,
+             uapi.HM_TYPE_TUNNEL)
     others = [t for t in range(16) if t not in known]
     with drops(rx_type=len(others)):
         for kind in others:

@@ -74,7 +74,7 @@ def test_super_packets_are_cut_for_devices_that_take_none():
     with ether_line() as mesh:
         for a, b in mesh.edges:
             for x, y in ((a, b), (b, a)):
-                mesh[x].run(f"ethtool -K to{y} tso off gso off")
+                mesh[x].run(f"ethtool -K to{y} tso off gso off tx-sctp-segmentation off")
         tcp_transfer(mesh[1], mesh[3], mesh[3].ipv4, 2 << 20)
         with Stream(mesh[1], mesh[3], mesh[1].ipv4, mesh[3].ipv4) as stream:
             stream.wait_progress(50)

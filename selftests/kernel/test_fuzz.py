@@ -74,7 +74,8 @@ def sensible_nests(rng):
         requests.KEY_USE: [owner, phase], requests.KEY_DEL: [owner, phase],
         requests.ROUTE_REPLACE: [requests.routes(rng.randrange(1, 1 << 16), rng.randrange(4), *(
             requests.route(rng.choice(IDS), *rng.sample(range(1, 6), rng.randrange(1, 4)),
-                           backup=rng.choice((None, 1, 2))) for _ in range(rng.randrange(4))))],
+                           backup=rng.choice((None, 1, 2)),
+                           tunnel=rng.choice((None, *IDS))) for _ in range(rng.randrange(4))))],
         requests.FDB_NEW: [requests.fdb(b"\0\1\2\3\4" + bytes([rng.randrange(8)]), hub)],
         requests.QOS_SET: [link_ref(index), requests.qos(*(
             requests.qos_class(rng.randrange(9), attr(rng.randrange(2, 7), random_value(rng)))

@@ -517,6 +517,44 @@ def test_removed_link_leaves_the_routes_and_an_open_transaction():
     expect_equal(route_table(), {PEER: [5]}, "staged without the removed link")
 
 
+def tunnels():
+    """{hub id: (links, backup link, tunnel end)} in force."""
+    table = {}
+    for reply in ask(ROUTE_GET, dump=True):
+        body = as_dict(as_dict(reply[1])[uapi.HUBMESH_A_ROUTES])[uapi.HUBMESH_A_ROUTES_ROUTE]
+        backup = as_dict(as_dict(body).get(uapi.HUBMESH_A_ROUTE_BACKUP, b""))
+        hub = as_dict(body)[uapi.HUBMESH_A_ROUTE_HUB]
+        table[hub] = (route_table()[hub], number(backup.get(uapi.HUBMESH_A_NEXTHOP_LINK, b"")),
+                      backup.get(uapi.HUBMESH_A_NEXTHOP_TUNNEL))
+    return table
+
+
+@quick
+@with_hub_and_link
+def test_backup_through_a_tunnel_is_checked_shown_and_outlives_the_next_hop():
+    base = generation()
+    ask(LINK_NEW, link(index=6))
+    ask(HUB_NEW, hub_ref(OTHER))
+    inval = (errno.EINVAL, errno.ERANGE)
+    whole = lambda entry: routes(base + 1, WHOLE, entry)
+    for end, code, words in ((ME, inval, "this hub"), (PEER, inval, "destination"),
+                             (mac("02:00:00:00:00:77"), errno.ENOENT, "not known")):
+        refused(code, ROUTE_REPLACE, whole(route(PEER, 5, backup=6, tunnel=end)), words=words)
+    refused(inval, ROUTE_REPLACE, whole(route(PEER, 5, backup=6, tunnel=OTHER[:5])))
+    hop = attr(uapi.HUBMESH_A_ROUTE_NEXTHOP, [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(5)),
+                                              attr(uapi.HUBMESH_A_NEXTHOP_TUNNEL, OTHER)])
+    refused(inval, ROUTE_REPLACE, whole(attr(uapi.HUBMESH_A_ROUTES_ROUTE, [
+        attr(uapi.HUBMESH_A_ROUTE_HUB, PEER), hop])))
+    ask(ROUTE_REPLACE, whole(route(PEER, 5, backup=6, tunnel=OTHER)))
+    expect_equal(tunnels(), {PEER: ([5], 6, OTHER)}, "in force")
+    ask(LINK_DEL, link_ref(5))
+    expect_equal(tunnels(), {PEER: ([], 6, OTHER)}, "no next hop without its tunnel")
+    ask(LINK_DEL, link_ref(6))
+    expect_equal(tunnels(), {}, "without any link")
+    ask(HUB_DEL, hub_ref(OTHER))
+    ask(LINK_NEW, link())
+
+
 # ---- FDB
 
 @quick

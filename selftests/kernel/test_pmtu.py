@@ -12,7 +12,7 @@ import socket
 
 from lib import uapi
 from lib.ktap import expect, expect_equal, quick
-from lib.mesh import Mesh, line, run, wait_for
+from lib.mesh import Mesh, ip_batch, line, run, wait_for
 from lib.netlink import number
 from lib.traffic import closing_all, reaches, tcp_transfer, udp_socket
 
@@ -21,6 +21,7 @@ OUTER4, OUTER6 = 28, 48
 STEP = 16
 INNER = uapi.HM_HDR_LEN + uapi.HM_ZONE_LEN + 14 + uapi.HM_SEAL_TAG_LEN  # frame beyond the inner IP packet
 FLOOR = 1280 + INNER
+VLAN_TAG = 4
 IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU = 10, 2, 14
 IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, IPV6_MTU, IPV6_DONTFRAG = 23, 2, 24, 62
 
@@ -141,6 +142,27 @@ def test_what_does_not_fit_a_later_link_is_refused_at_ingress():
         tcp_transfer(mesh[1], mesh[3], mesh[3].ipv4, 200000)
         drops = mesh[1].drops()
         expect(drops["tx-mtu"] >= 1, "counted")
+
+
+@quick
+def test_senders_on_a_vlan_are_told_what_fits():
+    """The VLAN's interface is as wide as the mesh's: its tag is too much, or the way is narrower."""
+    with line(2) as mesh:
+        for n, hub in mesh.hubs.items():
+            ip_batch(hub.netns, [f"link add link {hub.dev} name v7 type vlan id 7",
+                                 "link set v7 up", f"addr add 10.88.0.{n}/24 dev v7",
+                                 f"addr add fd88::{n}/64 dev v7 nodad"] + [
+                                     f"neigh replace {far} lladdr {mesh[3 - n].id_text} dev v7 nud "
+                                     "permanent" for far in (f"10.88.0.{3 - n}", f"fd88::{3 - n}")])
+        for generation, less in ((100, 0), (101, 90)):
+            way = 1600 - uapi.HM_OVERHEAD_V6 - less
+            for n, hub in mesh.hubs.items():
+                hub.routes({mesh[3 - n]: 3 - n}, generation, frame_max=way + INNER)
+            for source, target, headers in (("10.88.0.1", "10.88.0.2", 28),
+                                            ("fd88::1", "fd88::2", 48)):
+                expect_equal(refused_size(mesh[1], mesh[2], source, target, way - VLAN_TAG - headers + 1),
+                             way - VLAN_TAG, f"told by ICMP to {source}")
+                tcp_transfer(mesh[1], mesh[2], target, 200000, seconds=10)
 
 
 def mixed(mtus):

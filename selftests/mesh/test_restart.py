@@ -5,12 +5,14 @@
 """
 
 import contextlib
+import os
 import signal
 import time
 
 from lib.daemon import PATIENT, DaemonMesh
 from lib.ktap import Report, expect, expect_equal
-from lib.mesh import wait_for
+from lib.mesh import ip_batch, wait_for
+from lib.traffic import reaches
 
 GRACE_S = 10  # a link without a session carries on for so long (sessions.rst)
 GAP_MAX_S = 5.0  # emulated CPU, shared with other work; under 1 s by itself
@@ -53,6 +55,18 @@ def restart_and_measure(mesh, stream, hub):
     expect(gap < GAP_MAX_S, f"no traffic for {gap:.2f} s")
 
 
+def test_interface_that_was_down_or_lost_its_addresses_gets_them_again():
+    with DaemonMesh("ab", ["ab"], probe=PATIENT) as mesh:
+        mesh.wait_whole()
+        a, b = mesh["a"], mesh["b"]
+        ula = a.ula
+        for rows in (["link set mesh0 down", "link set mesh0 up"], ["addr flush dev mesh0"]):
+            ip_batch(a.netns, rows)
+            wait_for("the address is back", lambda: ula in a.run("ip -6 addr show dev mesh0"), 20, 0.2)
+            wait_for("a reaches b", lambda: a.sees(2), 30, 0.1)
+            expect(reaches(a, b, ula, b.ula, seconds=10), "a to b")
+
+
 def test_stop_takes_the_interface_and_the_traffic_along_unless_kept():
     """The twin of keep: nothing is left, the neighbours know at once, a start brings it back."""
     with relayed() as (mesh, stream):
@@ -67,9 +81,21 @@ def test_stop_takes_the_interface_and_the_traffic_along_unless_kept():
         expect(shown(r), "no mesh0 after the start")
 
 
+def test_deleted_interface_ends_the_daemon_and_a_start_mends_it():
+    with relayed() as (mesh, stream):
+        r = mesh["r"]
+        r.run("ip link del mesh0")
+        wait_for("its end", lambda: r.process.poll() is not None, 20)
+        expect_equal(r.process.returncode, os.EX_UNAVAILABLE, "exit status")
+        r.start()
+        mesh.wait_whole()
+        stream.wait_progress(50, 30)
+
+
 def test_kept_interface_carries_traffic_between_two_daemons():
     with relayed(interface={"keep": True}) as (mesh, stream):
         r = mesh["r"]
+        wait_for("both neighbours, either family", lambda: shown(r).count("PERMANENT") == 4)
         before, first = shown(r), stream.sent
         r.stop()
         expect_equal(r.process.returncode, 0, "exit status")

@@ -5,7 +5,7 @@
 """
 
 from lib.daemon import PATIENT, DaemonMesh
-from lib.ktap import expect, expect_equal
+from lib.ktap import expect, expect_equal, takes
 from lib.mesh import run, set_sysctl, wait_for
 from lib.traffic import reaches
 
@@ -34,6 +34,43 @@ def test_mesh_forms_over_link_local_addresses_alone():
         expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a")
 
 
+def test_hosts_without_ipv6_have_it_in_the_mesh():
+    with DaemonMesh("ab", start=False, probe=PATIENT) as mesh:
+        a, b = mesh["a"], mesh["b"]
+        for hub in mesh:
+            set_sysctl(hub.netns, ipv6__conf__all__disable_ipv6=1, ipv6__conf__default__disable_ipv6=1)
+        mesh.wire(a, b)
+        mesh.start()
+        mesh.wait_whole()
+        expect(all(local.startswith("192.168.") for local in
+                   [hub.json("links")["links"][0]["local"] for hub in mesh]), "links in IPv4")
+        expect(reaches(a, b, a.ula, b.ula, seconds=10), "a to b in IPv6")
+        expect(reaches(b, a, b.hub("b")["ipv4"], b.hub("a")["ipv4"], seconds=10), "b to a in IPv4")
+
+
+@takes(150)
+def test_interface_too_narrow_for_ethernet_uses_udp():
+    """At start, and when it becomes so; 1280 bytes of IPv6 get through in either case."""
+    def narrow(mesh, mtu):
+        for hub, other in (("a", "b"), ("b", "a")):
+            run(f"ip -n {mesh[hub].netns} link set to-{other} mtu {mtu}")
+
+    def passes(mesh):
+        a, b = mesh["a"], mesh["b"]
+        return carriers(mesh) == ["udp", "udp"] and all(
+            reaches(x, y, x.ula, y.ula, bytes(1232), seconds=1) for x, y in ((a, b), (b, a)))
+
+    with DaemonMesh("ab", ["ab"], start=False, probe=PATIENT) as mesh:
+        narrow(mesh, 1280)
+        mesh.start()
+        mesh.wait_whole()
+        wait_for("UDP at 1280", lambda: passes(mesh), 30, 0.2)
+        narrow(mesh, 1500)
+        wait_for("Ethernet at 1500", lambda: carriers(mesh) == ["ethernet", "ethernet"], 60, 0.2)
+        narrow(mesh, 1351)
+        wait_for("UDP at 1351", lambda: passes(mesh), 30, 0.2)
+
+
 def carriers(mesh):
     return [hub.json("links")["links"][0]["carrier"] for hub in mesh]
 
@@ -55,7 +92,7 @@ def test_neighbours_on_one_segment_use_ethernet_and_udp_where_it_does_not_get_th
             hub.stop()
             hub.start()
         mesh.wait_whole()
-        wait_for("links in Ethernet", lambda: carriers(mesh) == ["ethernet", "ethernet"], 30, 0.2)
+        wait_for("links in Ethernet", lambda: carriers(mesh) == ["ethernet", "ethernet"], 60, 0.2)
         expect(reaches(b, a, b.ula, a.ula, seconds=10), "b to a in Ethernet")
         for hub in mesh:
             hub.stop()

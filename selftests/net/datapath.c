@@ -34,6 +34,7 @@ struct fixture {
 	bool link_is_up;
 	struct hub_id needed_session;
 	size_t n_link_events;
+	unsigned int times_gone;
 };
 
 static const struct hub_id self = {{0x02, 0, 0, 0, 0, 1}}, peer = {{0x02, 0, 0, 0, 0, 2}},
@@ -80,12 +81,23 @@ static void must(const char *command)
 		fail_msg("%s", command);
 }
 
+static void on_groups(void *arg, uint32_t flags, const uint8_t (*groups)[6], size_t n_groups)
+{
+}
+
+static void on_gone(void *arg)
+{
+	((struct fixture *)arg)->times_gone++;
+}
+
 static int open_again(struct fixture *f)
 {
 	struct datapath_events events = {
 		.link = on_link,
 		.need_session = on_need_session,
 		.key_needed = on_key_needed,
+		.groups = on_groups,
+		.gone = on_gone,
 		.arg = f,
 	};
 
@@ -364,6 +376,18 @@ static void key_installs_moves_goes_and_leaves_no_trace(void **state)
 			 0);
 }
 
+static int set_routes(struct fixture *f, uint64_t generation, struct effect_route *routes, size_t n,
+		      struct trees *trees)
+{
+	struct effect effect = {.kind = EFFECT_ROUTES};
+
+	effect.routes.generation = generation;
+	effect.routes.routes = routes;
+	effect.routes.n_routes = n;
+	effect.routes.trees = trees;
+	return datapath_routes(f->dp, &effect);
+}
+
 static void routes_of_many_hubs_are_one_transaction(void **state)
 {
 	struct fixture *f = with_module(state);
@@ -379,19 +403,21 @@ static void routes_of_many_hubs_are_one_transaction(void **state)
 		for (uint32_t v = 0; v < 4; v++)
 			routes[i].via[v] = (struct effect_nexthop){.link = v + 1, .weight = 1};
 		routes[i].backup = 5;
+		if (i > 0)
+			routes[i].tunnel_end = routes[0].hub;
 		snprintf(ula, sizeof(ula), "fd00::1:%x", i);
 		set_hub(f, &routes[i].hub, ula, NULL);
 	}
-	assert_int_equal(datapath_routes(f->dp, 10, routes, MANY), 0);
+	assert_int_equal(set_routes(f, 10, routes, MANY, NULL), 0);
 	assert_int_equal(datapath_read_device(f->dp, &stats), 0);
 	assert_int_equal(stats.generation, 10);
-	assert_int_not_equal(datapath_routes(f->dp, 10, routes, MANY), 0); /* must grow */
+	assert_int_not_equal(set_routes(f, 10, routes, MANY, NULL), 0); /* must grow */
 	routes[MANY - 1].via[0].link = 99; /* refused in the last message: nothing changes */
-	assert_int_not_equal(datapath_routes(f->dp, 11, routes, MANY), 0);
+	assert_int_not_equal(set_routes(f, 11, routes, MANY, NULL), 0);
 	assert_non_null(strstr(datapath_last_error(f->dp), "no link has that index"));
 	assert_int_equal(datapath_read_device(f->dp, &stats), 0);
 	assert_int_equal(stats.generation, 10);
-	assert_int_equal(datapath_routes(f->dp, 12, NULL, 0), 0);
+	assert_int_equal(set_routes(f, 12, NULL, 0, NULL), 0);
 	assert_int_equal(hubs(f), MANY);
 	free(routes);
 }
@@ -620,6 +646,16 @@ static void packet_without_session_asks_for_one(void **state)
 	assert_true(wait_for(f, hub_id_equal(&f->needed_session, &peer)));
 }
 
+static void deleted_interface_is_told_once(void **state)
+{
+	struct fixture *f = with_module(state);
+
+	must("ip link del mesh0");
+	assert_true(wait_for(f, f->times_gone));
+	datapath_on_quality(&f->dp->quality);
+	assert_int_equal(f->times_gone, 1);
+}
+
 #define device_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -643,6 +679,7 @@ int main(void)
 		device_test(carrier_loss_of_the_underlay_is_an_event),
 		device_test(lost_events_are_made_up_for),
 		device_test(packet_without_session_asks_for_one),
+		device_test(deleted_interface_is_told_once),
 	};
 
 	if (unshare(CLONE_NEWNET) < 0) {

@@ -52,7 +52,12 @@ int main(int argc, char **argv)
 	static struct datapath datapath;
 	static struct transport transport = {.counters = {.accepted = 3, .dialled = 5}};
 	static struct underlay underlay;
-	static struct config config = {.mesh = (char *)"lab.example", .control_port = 4878};
+	static struct proxy_settings proxy;
+	static struct config config = {
+		.proxy = &proxy, .mesh = (char *)"lab.example", .control_port = 4878};
+	struct api_certificate certificate = {
+		.not_after_s = time(NULL) + 12 * 86400 + 3600,
+	};
 	uint64_t start_ns = uv_hrtime();
 	const char *mode = argc > 2 ? argv[2] : "", *error = NULL;
 	struct api_context context = {
@@ -62,7 +67,7 @@ int main(int argc, char **argv)
 		.config = &config,
 		.datapath = strcmp(mode, "bare") ? &datapath : NULL,
 		.module_error = "hubmesh.ko is not installed",
-		.certificate_not_after_s = time(NULL) + 12 * 86400 + 3600,
+		.certificate = &certificate,
 		.now_ns = now_ns,
 		.reload = reload,
 		.arg = &start_ns,
@@ -75,6 +80,8 @@ int main(int argc, char **argv)
 		return 64;
 	config.policy = policy_new();
 	fake_hub_init(&hub);
+	hub.registry = registry_new();
+	hub.broker = broker_new(&hub.settings.id, 1);
 	fake_datapath_init(&datapath);
 	datapath.grow = 1000;
 	if (strcmp(mode, "hostile") == 0) {
@@ -96,6 +103,8 @@ int main(int argc, char **argv)
 	uv_run(loop, UV_RUN_DEFAULT);
 	log_set_sink(NULL, NULL);
 	api_close(api);
+	registry_free(hub.registry);
+	broker_free(hub.broker);
 	free(config.policy);
 	return 0;
 }

@@ -9,10 +9,13 @@
  */
 #include <stdlib.h>
 
+#include "daemon/lib/cleanup.h"
 #include "daemon/lib/memory.h"
 #include "selftests/sim/sim.h"
 
 #define TTL 32
+
+const uint8_t sim_group[6] = {0x01, 0x00, 0x5e, 0x01, 0x01, 0x01};
 #define LIVE_MAX 3
 
 static void ring_reset(struct sim *sim, struct sim_ring *ring)
@@ -32,7 +35,12 @@ void kernel_reset(struct sim *sim, struct sim_node *node)
 		node->told[i] = node->neighbour[i] = 0;
 		node->routes[i].n_via = 0;
 		node->asked_ns[i] = 0;
+		node->senders[i] = (struct sim_sender){.tx = -1};
+		node->proved[i] = 0;
 	}
+	trees_fini(node->trees);
+	free(node->trees);
+	node->trees = NULL;
 }
 
 static struct sim_link *link_at(const struct sim_node *node, uint32_t index)
@@ -105,12 +113,78 @@ static void key_install(struct sim *sim, struct sim_node *node, struct sim_ring 
 	ring->pending = effect->key.phase;
 }
 
+static void sender_del(const struct sim *sim, struct sim_node *node, int of, uint8_t phase)
+{
+	struct sim_sender *sender = &node->senders[of];
+
+	for (int i = 0; i < SIM_PHASES; i++) {
+		if (phase != EFFECT_PHASES_ALL && phase != i)
+			continue;
+		sender->is_live[i] = false;
+		sender->tx = sender->tx == i ? -1 : sender->tx;
+		for (int k = 0; of == node->index && k < sim->n_nodes; k++)
+			node->proved[k] &= ~(1u << i);
+	}
+	if (of != node->index && phase == EFFECT_PHASES_ALL)
+		node->proved[of] = 0;
+}
+
+static void sender_install(struct sim *sim, struct sim_node *node, int of,
+			   const struct effect *effect)
+{
+	struct sim_sender *sender = &node->senders[of];
+	uint8_t phase = effect->key.phase;
+	int live = 0;
+
+	for (int i = 0; i < SIM_PHASES; i++)
+		live += sender->is_live[i] && i != phase;
+	if (live >= LIVE_MAX || sender->tx == phase)
+		sim_fail(sim, "n%d installs phase %u of n%d's sender key: live=%d tx=%d",
+			 node->index, phase, of, live, sender->tx);
+	for (int i = 0; of == node->index && i < SIM_PHASES; i++) {
+		if (memcmp(sender->material[i], effect->key.material, SENDER_MATERIAL_LEN) == 0)
+			sim_fail(sim, "n%d seals with one sender key twice", node->index);
+	}
+	sender->is_live[phase] = true;
+	memcpy(sender->material[phase], effect->key.material, SENDER_MATERIAL_LEN);
+	for (int k = 0; of == node->index && k < sim->n_nodes; k++)
+		node->proved[k] &= ~(1u << phase);
+}
+
+static void sender_effect(struct sim *sim, struct sim_node *node, const struct effect *effect)
+{
+	int of = node_by_id(sim, &effect->key.hub);
+	struct sim_sender *own = &node->senders[node->index];
+	uint8_t phase = effect->key.phase;
+
+	if (of != node->index && !node->knows[of]) {
+		sim_fail(sim, "n%d sender key of a hub the kernel lacks", node->index);
+	} else if (effect->kind == EFFECT_KEY_INSTALL) {
+		sender_install(sim, node, of, effect);
+	} else if (effect->kind == EFFECT_KEY_DEL) {
+		sender_del(sim, node, of, phase);
+	} else if (!own->is_live[phase]) {
+		sim_fail(sim, "n%d uses a phase of its sender key that it lacks", node->index);
+	} else if (of == node->index) {
+		own->tx = phase;
+	} else {
+		node->proved[of] |= 1u << phase;
+	}
+}
+
 static void key_effect(struct sim *sim, struct sim_node *node, const struct effect *effect)
 {
 	static const char *const verbs[] = {"install", "use", "del"};
 	struct sim_ring *ring = ring_of(sim, node, effect);
 	uint8_t phase = effect->key.phase;
 
+	if (effect->key.owner == KEY_OWNER_SENDER) {
+		sim_trace(sim, node->index, "key-%s sender peer=n%d phase=%u",
+			  verbs[effect->kind - EFFECT_KEY_INSTALL],
+			  node_by_id(sim, &effect->key.hub), phase);
+		sender_effect(sim, node, effect);
+		return;
+	}
 	sim_trace(sim, node->index, "key-%s %s link=%u peer=n%d phase=%u",
 		  verbs[effect->kind - EFFECT_KEY_INSTALL],
 		  effect->key.owner == KEY_OWNER_LINK ? "link" : "seal", effect->key.link,
@@ -138,6 +212,34 @@ static void key_effect(struct sim *sim, struct sim_node *node, const struct effe
 	}
 }
 
+static void trees_set(struct sim *sim, struct sim_node *node, const struct effect *effect)
+{
+	const struct trees *trees = effect->routes.trees;
+
+	for (size_t i = 0; i < trees->n; i++) {
+		int root = node_by_id(sim, &trees->list[i].root);
+
+		if (root != node->index && !node->knows[root])
+			sim_fail(sim, "n%d tree of a hub the kernel lacks", node->index);
+		for (uint32_t c = 0; c < trees->list[i].n_children; c++) {
+			if (!link_at(node, trees->list[i].child[c]))
+				sim_fail(sim, "n%d tree over a link the kernel lacks", node->index);
+		}
+	}
+	trees_fini(node->trees);
+	free(node->trees);
+	node->trees = trees_copy(trees);
+}
+
+static void check_tunnel(struct sim *sim, const struct sim_node *node,
+			 const struct effect_route *route, int to)
+{
+	int end = node_by_id(sim, &route->tunnel_end);
+
+	if (!route->backup || end < 0 || end == to || end == node->index || !node->knows[end])
+		sim_fail(sim, "n%d tunnel to n%d that ends at n%d", node->index, to, end);
+}
+
 static void routes_set(struct sim *sim, struct sim_node *node, const struct effect *effect)
 {
 	if (effect->routes.generation <= node->generation)
@@ -160,8 +262,11 @@ static void routes_set(struct sim *sim, struct sim_node *node, const struct effe
 		}
 		if (route->backup && !link_at(node, route->backup))
 			sim_fail(sim, "n%d backup over a link the kernel lacks", node->index);
+		if (hub_id_is_valid(&route->tunnel_end))
+			check_tunnel(sim, node, route, to);
 		node->routes[to] = *route;
 	}
+	trees_set(sim, node, effect);
 	sim_trace(sim, node->index, "routes generation=%llu n=%zu",
 		  (unsigned long long)node->generation, effect->routes.n_routes);
 }
@@ -199,6 +304,11 @@ void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *
 	struct sim_link *link;
 	int peer;
 
+	if (!node->has_module) {
+		sim_fail(sim, "n%d has no module and wants something of it: effect %d", node->index,
+			 effect->kind);
+		return;
+	}
 	switch (effect->kind) {
 	case EFFECT_LINK_SET:
 		link_set(sim, node, effect);
@@ -228,6 +338,8 @@ void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *
 		node->knows[peer] = node->guards[peer] = false;
 		set_neighbour(sim, node, peer, 0);
 		ring_reset(sim, &node->seals[peer]);
+		node->senders[peer] = (struct sim_sender){.tx = -1};
+		node->proved[peer] = 0;
 		break;
 	case EFFECT_KEY_INSTALL:
 	case EFFECT_KEY_USE:
@@ -319,8 +431,11 @@ void kernel_probe_all(struct sim *sim)
 	}
 }
 
-static struct sim_link *pick_link(const struct sim_node *node, const struct effect_route *route)
+/* @tunnel_end receives where the tunnel ends that a frame takes by the link; -1 for none. */
+static struct sim_link *pick_link(struct sim *sim, const struct sim_node *node,
+				  const struct effect_route *route, int *tunnel_end)
 {
+	*tunnel_end = -1;
 	for (int v = 0; v < route->n_via; v++) {
 		struct sim_link *link = link_at(node, route->via[v].link);
 
@@ -330,6 +445,8 @@ static struct sim_link *pick_link(const struct sim_node *node, const struct effe
 	if (route->n_via && route->backup) {
 		struct sim_link *link = link_at(node, route->backup);
 
+		if (hub_id_is_valid(&route->tunnel_end))
+			*tunnel_end = node_by_id(sim, &route->tunnel_end);
 		if (link && link->is_up && link->ring.tx >= 0)
 			return link;
 	}
@@ -338,7 +455,7 @@ static struct sim_link *pick_link(const struct sim_node *node, const struct effe
 
 int kernel_walk(struct sim *sim, int from, int to, uint64_t *delay_ns)
 {
-	int at = from, hops = 0;
+	int at = from, hops = 0, end = -1, new_end;
 
 	*delay_ns = 0;
 	while (at != to) {
@@ -347,15 +464,51 @@ int kernel_walk(struct sim *sim, int from, int to, uint64_t *delay_ns)
 
 		if (!node->is_alive)
 			return -1;
-		link = pick_link(node, &node->routes[to]);
-		if (!link || !sim->edges[link->edge].is_up)
-			return -1;
+		link = pick_link(sim, node, &node->routes[end >= 0 ? end : to], &new_end);
+		if (!link || !sim->edges[link->edge].is_up || (end >= 0 && new_end >= 0))
+			return -1; /* tunnels do not nest */
+		end = new_end >= 0 ? new_end : end;
 		if (++hops > TTL && hops > sim->n_nodes)
 			return -2;
 		*delay_ns += sim->edges[link->edge].delay_ns;
 		at = link->peer;
+		end = at == end ? -1 : end;
 	}
 	return sim->nodes[to].is_alive ? hops : -1;
+}
+
+/* Both ends of a wire take its links for dead, or for alive again. */
+static void set_links_of(struct sim *sim, int edge, bool is_up)
+{
+	sim->edges[edge].is_up = is_up;
+	for (int s = 0; s < 2; s++) {
+		struct sim_node *node = &sim->nodes[sim->edges[edge].node[s]];
+
+		for (size_t l = 1; l < node->n_links; l++) {
+			if (node->links[l].exists && node->links[l].edge == edge)
+				node->links[l].is_up = is_up;
+		}
+	}
+}
+
+void kernel_cut_each(struct sim *sim)
+{
+	for (int e = 0; e < sim->n_edges && !sim->failure[0]; e++) {
+		set_links_of(sim, e, false);
+		for (int i = 0; i < sim->n_nodes; i++) {
+			for (int j = 0; j < sim->n_nodes; j++) {
+				uint64_t delay;
+				int hops = kernel_walk(sim, i, j, &delay);
+
+				sim->walks_repaired += hops >= 0;
+				sim->walks_lost += hops < 0;
+				if (hops == -2)
+					sim_fail(sim, "n%d to n%d loops when wire %d is cut", i, j,
+						 e);
+			}
+		}
+		set_links_of(sim, e, true);
+	}
 }
 
 bool kernel_send_frame(struct sim *sim, int from, int to)
@@ -384,4 +537,50 @@ bool kernel_send_frame(struct sim *sim, int from, int to)
 	}
 	sim->frames_delivered++;
 	return true;
+}
+
+static const struct tree *tree_of(const struct sim_node *node, const struct hub_id *root)
+{
+	for (size_t i = 0; node->trees && i < node->trees->n; i++) {
+		if (hub_id_equal(&node->trees->list[i].root, root))
+			return &node->trees->list[i];
+	}
+	return NULL;
+}
+
+static uint64_t children_for(const struct tree *tree, bool is_group)
+{
+	for (size_t i = 0; is_group && i < tree->n_groups; i++) {
+		if (memcmp(tree->groups[i].mac, sim_group, sizeof(sim_group)) == 0)
+			return tree->groups[i].children;
+	}
+	return UINT64_MAX;
+}
+
+int kernel_spread(struct sim *sim, int root, bool is_group, int *copies)
+{
+	_cleanup_free_ int *queue = xnew_array(int, sim->n_nodes);
+	int head = 0, tail = 0;
+
+	memset(copies, 0, sim->n_nodes * sizeof(*copies));
+	copies[root] = 1;
+	queue[tail++] = root;
+	while (head < tail) {
+		const struct sim_node *node = &sim->nodes[queue[head++]];
+		const struct tree *tree = tree_of(node, &sim->nodes[root].id);
+
+		for (uint32_t c = 0; tree && c < tree->n_children; c++) {
+			struct sim_link *link = link_at(node, tree->child[c]);
+			const struct tree *theirs;
+
+			if (!(children_for(tree, is_group) >> c & 1) || !link)
+				continue;
+			theirs = tree_of(&sim->nodes[link->peer], &sim->nodes[root].id);
+			if (!theirs || !hub_id_equal(&theirs->parent, &node->id) ||
+			    ++copies[link->peer] > 1)
+				return -1;
+			queue[tail++] = link->peer;
+		}
+	}
+	return tail;
 }

@@ -19,6 +19,7 @@
 #define CHECK_NS (250 * NSEC_PER_MSEC)
 #define SEAL_PAIRS_MAX 400
 #define LEASES_NS (100 * NSEC_PER_MSEC)
+#define CUT_HUBS_MAX 64 /* every pair for every wire: bigger meshes take minutes */
 #define BOOT_NS (6 * NSEC_PER_SEC)
 
 static void schedule_faults(struct sim *sim)
@@ -90,7 +91,7 @@ static void on_traffic(struct sim *sim)
 {
 	int a = prng_below(&sim->rng, sim->n_nodes), b = prng_below(&sim->rng, sim->n_nodes);
 
-	if (a != b)
+	if (a != b && sim_has_frames(sim, a, b))
 		kernel_send_frame(sim, a, b);
 	sim_schedule(sim, sim->now_ns + prng_below(&sim->rng, 60 * NSEC_PER_MSEC),
 		     (struct sim_event){.kind = SIM_TRAFFIC});
@@ -141,6 +142,15 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
 		services_check_leases(sim);
 		sim_schedule(sim, sim->now_ns + LEASES_NS, (struct sim_event){.kind = SIM_LEASES});
 		break;
+	case SIM_DEPLOY:
+		versions_on_deploy(sim);
+		break;
+	case SIM_USE:
+		versions_on_use(sim);
+		break;
+	case SIM_REVOKE:
+		revocations_on_event(sim);
+		break;
 	case SIM_SERVICE:
 		if (!sim->heal_ns)
 			services_on_event(sim);
@@ -161,7 +171,8 @@ static bool run_until(struct sim *sim, uint64_t until, bool stop_converged, char
 		dispatch(sim, &event);
 		if (stop_converged && sim->now_ns >= next_check) {
 			next_check = sim->now_ns + CHECK_NS;
-			if (check_converged(sim, why, size))
+			if (sim->list_number ? revocations_converged(sim, why, size)
+					     : check_converged(sim, why, size))
 				return true;
 		}
 		if (sim->now_ns >= until)
@@ -196,7 +207,7 @@ static bool phase_seals(struct sim *sim)
 		char why[8];
 
 		for (uint32_t p = 0; seal_sample(sim, p, &a, &b); p++) {
-			if (!kernel_send_frame(sim, a, b)) {
+			if (sim_has_frames(sim, a, b) && !kernel_send_frame(sim, a, b)) {
 				missing++;
 				missing_a = a;
 				missing_b = b;
@@ -238,11 +249,14 @@ static bool run(struct sim *sim)
 	sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_TRAFFIC});
 	if (o->has_requests)
 		sim_schedule(sim, SIM_REQUEST_NS, (struct sim_event){.kind = SIM_LEASES});
+	versions_begin(sim);
+	revocations_begin(sim);
 	if (o->has_churn)
 		sim_schedule(sim, BOOT_NS, (struct sim_event){.kind = SIM_SERVICE});
 	if (o->has_cut || o->has_partition || o->has_crash || o->has_restart)
 		schedule_faults(sim);
-	else if (run_until(sim, o->seconds * NSEC_PER_SEC, true, why, sizeof(why)))
+	else if (!o->has_revoke &&
+		 run_until(sim, o->seconds * NSEC_PER_SEC, true, why, sizeof(why)))
 		sim->first_converged_ns = sim->now_ns;
 	run_until(sim, o->seconds * NSEC_PER_SEC, false, why, sizeof(why));
 	if (sim->failure[0])
@@ -254,7 +268,12 @@ static bool run(struct sim *sim)
 		return false;
 	}
 	sim->converged_ns = sim->now_ns - sim->heal_ns;
+	if (o->has_revoke)
+		return true;
 	services_count(sim);
+	versions_check(sim);
+	if (sim->n_nodes <= CUT_HUBS_MAX)
+		kernel_cut_each(sim);
 	return !sim->failure[0] && phase_seals(sim);
 }
 
@@ -280,6 +299,8 @@ static bool parse_faults(struct sim_options *o)
 			o->has_rekey = true;
 		else if (!strcmp(word, "churn"))
 			o->has_churn = true;
+		else if (!strcmp(word, "revoke"))
+			o->has_revoke = true;
 		else if (strcmp(word, "none"))
 			ok = false;
 	}
@@ -290,9 +311,11 @@ static bool parse_faults(struct sim_options *o)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: sim [--seed N] [--topology line|ring|grid|star|random] [--hubs N]\n"
+		"usage: sim [--seed N] [--topology line|ring|evenring|grid|star|random] "
+		"[--hubs N]\n"
 		"           [--seconds N] [--faults loss,cut,partition,crash,restart,drift,"
-		"rekey,churn]\n           [--services EVERY_NTH] [--slots N] [--requests] [--trace "
+		"rekey,churn,revoke]\n           [--services EVERY_NTH] [--slots N] [--requests] "
+		"[--deploy good|errors|slow]\n           [--slow MS] [--bare EVERY_NTH] [--trace "
 		"FILE] [--verbose]\n");
 	return 2;
 }
@@ -304,7 +327,8 @@ static void print_result(const struct sim *sim, bool ok)
 	printf("%s seed=%llu topology=%s hubs=%d faults=%s digest=%016llx events=%llu "
 	       "first_ms=%llu converged_ms=%llu seals_ms=%llu frames=%llu delivered=%llu "
 	       "loops=%llu promotions=%llu leases=%llu max=%llu providers=%llu granted=%llu "
-	       "refused=%llu\n",
+	       "refused=%llu cut_walks=%llu cut_lost=%llu left_ms=%llu rollbacks=%llu uses=%llu "
+	       "failed=%llu spread_ms=%llu served_ms=%llu\n",
 	       ok ? "PASS" : "FAIL", (unsigned long long)o->seed, o->topology, o->hubs, o->faults,
 	       (unsigned long long)sim->digest, (unsigned long long)sim->events,
 	       (unsigned long long)sim->first_converged_ns / 1000000,
@@ -313,28 +337,32 @@ static void print_result(const struct sim *sim, bool ok)
 	       (unsigned long long)sim->frames_delivered, (unsigned long long)sim->loops,
 	       (unsigned long long)sim->promotions, (unsigned long long)sim->leases_all,
 	       (unsigned long long)sim->leases_max, (unsigned long long)sim->providers_used,
-	       (unsigned long long)sim->granted, (unsigned long long)sim->refused);
+	       (unsigned long long)sim->granted, (unsigned long long)sim->refused,
+	       (unsigned long long)sim->walks_repaired, (unsigned long long)sim->walks_lost,
+	       (unsigned long long)(sim->left_ns - sim->deployed_ns) / 1000000,
+	       (unsigned long long)sim->rollbacks, (unsigned long long)sim->uses,
+	       (unsigned long long)sim->uses_failed, (unsigned long long)sim->spread_ns / 1000000,
+	       (unsigned long long)sim->served_ns / 1000000);
 	if (!ok)
 		printf("%s\nrepeat: sim --seed %llu --topology %s --hubs %d --seconds %llu "
-		       "--faults %s --services %d --slots %u%s --trace sim.trace\n",
+		       "--faults %s --services %d --slots %u --slow %u --bare %d%s%s%s "
+		       "--trace sim.trace\n",
 		       sim->failure, (unsigned long long)o->seed, o->topology, o->hubs,
-		       (unsigned long long)o->seconds, o->faults, o->services, o->slots,
-		       o->has_requests ? " --requests" : "");
+		       (unsigned long long)o->seconds, o->faults, o->services, o->slots, o->slow_ms,
+		       o->bare, o->has_requests ? " --requests" : "", o->deploy ? " --deploy " : "",
+		       o->deploy ?: "");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"seed", 1, NULL, 's'},
-					      {"services", 1, NULL, 'S'},
-					      {"requests", 0, NULL, 'R'},
-					      {"slots", 1, NULL, 'L'},
-					      {"topology", 1, NULL, 't'},
-					      {"hubs", 1, NULL, 'n'},
-					      {"seconds", 1, NULL, 'T'},
-					      {"faults", 1, NULL, 'f'},
-					      {"trace", 1, NULL, 'o'},
-					      {"verbose", 0, NULL, 'v'},
-					      {0}};
+	static const struct option longs[] = {
+		{"seed", 1, NULL, 's'},	    {"services", 1, NULL, 'S'},
+		{"requests", 0, NULL, 'R'}, {"slots", 1, NULL, 'L'},
+		{"deploy", 1, NULL, 'D'},   {"topology", 1, NULL, 't'},
+		{"hubs", 1, NULL, 'n'},	    {"seconds", 1, NULL, 'T'},
+		{"faults", 1, NULL, 'f'},   {"slow", 1, NULL, 'w'},
+		{"bare", 1, NULL, 'b'},	    {"trace", 1, NULL, 'o'},
+		{"verbose", 0, NULL, 'v'},  {0}};
 	struct sim_options o = {.seed = 1,
 				.topology = "ring",
 				.hubs = 8,
@@ -352,6 +380,15 @@ int main(int argc, char **argv)
 			break;
 		case 'L':
 			o.slots = (uint32_t)atoi(optarg);
+			break;
+		case 'w':
+			o.slow_ms = (uint32_t)atoi(optarg);
+			break;
+		case 'b':
+			o.bare = atoi(optarg);
+			break;
+		case 'D':
+			o.deploy = optarg;
 			break;
 		case 'R':
 			o.has_requests = true;
@@ -381,8 +418,8 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || o.slots < 1 ||
-	    o.slots > MANIFEST_SLOTS_MAX || !parse_faults(&o))
+	if (o.hubs < 2 || o.hubs > SIM_HUBS_MAX || o.services < 0 || o.slots < 1 || o.bare < 0 ||
+	    o.bare == 1 || o.slots > MANIFEST_SLOTS_MAX || !parse_faults(&o))
 		return usage();
 	sim_init(&sim, &o);
 	ok = run(&sim);

@@ -179,7 +179,7 @@ static void enqueue(struct sim *sim, struct sim_conn *conn, int side, uint8_t me
 	m->next = NULL;
 	m->message = message;
 	m->len = len;
-	m->due_ns = sim->now_ns + delay;
+	m->due_ns = sim->now_ns + delay + services_slowness_ns(sim, conn->node[!side]);
 	if (len)
 		memcpy(m->body, body, len);
 	if (conn->tail[side])
@@ -218,6 +218,8 @@ static void report_up(struct sim *sim, struct sim_conn *conn, int side)
 {
 	struct sim_node *node = &sim->nodes[conn->node[side]];
 	struct session_peer peer = {.hub = sim->nodes[conn->node[!side]].id,
+				    .cert_der = sim->nodes[conn->node[!side]].cert,
+				    .cert_der_len = sim->nodes[conn->node[!side]].cert_len,
 				    .is_client = side == 0,
 				    .over_mesh = conn->over_mesh};
 

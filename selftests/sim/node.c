@@ -75,10 +75,14 @@ static void fill_settings(const struct sim *sim, struct sim_node *node, struct h
 		.beacon_interval_max_ms = 8000,
 		.rekey_after_ms = sim->options.has_rekey ? 25000 : 3600000,
 		.session_idle_ms = 40000, /* a session may outlive its key */
-		.has_datapath = true,
+		.has_datapath = node->has_module,
+		.proxy_port = SIM_PROXY_PORT,
 		.seed = sim->options.seed ^ (uint64_t)node->index << 32 ^ node->life,
 	};
 	memcpy(s->private_key, node->seed, sizeof(s->private_key));
+	memcpy(s->sender_secret, node->seed, sizeof(s->sender_secret));
+	s->sender_secret[0] ^= (uint8_t)node->life; /* another at each start */
+	s->sender_secret[1] ^= (uint8_t)(node->life >> 8);
 	snprintf(s->name, sizeof(s->name), "n%d", node->index);
 }
 
@@ -97,11 +101,14 @@ void node_start(struct sim *sim, struct sim_node *node)
 	sim_trace(sim, node->index, "start life=%u", node->life);
 	trust = trust_new("sim");
 	trust_add_root(trust, sim->root, sim->root_len);
+	revocations_restore(node, trust);
 	fill_settings(sim, node, &settings);
 	node->hub = hub_new(&settings, trust);
 	hub_on_clock(node->hub, node_clock(sim, node), 1700000000 + 1000);
 	services_start(sim, node);
 	hub_on_start(node->hub, node_clock(sim, node), &sim->fx);
+	hub_on_groups(node->hub, node_clock(sim, node), 0, &sim_group, node->index % 2 ? 1 : 0,
+		      &sim->fx);
 	node_run_effects(sim, node);
 	for (int i = 0; i < node->n_edges; i++) {
 		int e = node->edges[i], side = sim->edges[e].node[1] == node->index;
@@ -179,6 +186,12 @@ static void run_effect(struct sim *sim, struct sim_node *node, const struct effe
 	case EFFECT_BLOB_KEEP:
 	case EFFECT_BLOB_FORGET:
 		break; /* a crash loses the cache: everything is pulled again */
+	case EFFECT_VERSIONS:
+		versions_keep(node);
+		break;
+	case EFFECT_REVOCATIONS:
+		revocations_keep(sim, node, effect);
+		break;
 	case EFFECT_ADDRESSES:
 		node->ula = effect->addresses.ula;
 		break;

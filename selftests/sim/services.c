@@ -6,6 +6,8 @@
  * has a user of it, who asks at the same moment and keeps what he gets.  While there is trouble
  * providers change version, fail, recover, and stop offering; when all is
  * mended every hub must know exactly what is offered, by whom, in which state.
+ * With --slow MS providers hear everything so much later, as on machines that
+ * are loaded: without faults every user must have one SERVED_NS after all have asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +17,22 @@
 
 #define SERVICE_NAME "speech"
 #define HERD 3 /* times the mean: more is a herd; near providers may well have twice */
+#define SERVED_NS (5 * NSEC_PER_SEC)
 #define CHANGE_NS (400 * NSEC_PER_MSEC)
 
 static bool is_provider(const struct sim *sim, const struct sim_node *node)
 {
 	return sim->options.services && node->index % sim->options.services == 0;
+}
+
+/* Half more, or less: a machine with too much to do has no fixed delay. */
+uint64_t services_slowness_ns(struct sim *sim, int node)
+{
+	uint64_t mean_ns = sim->options.slow_ms * NSEC_PER_MSEC;
+
+	if (!mean_ns || !is_provider(sim, &sim->nodes[node]))
+		return 0;
+	return mean_ns / 2 + prng_below(&sim->rng, mean_ns);
 }
 
 static struct manifest manifest_of(const struct sim *sim, const struct sim_node *node)
@@ -39,7 +52,8 @@ static struct manifest manifest_of(const struct sim *sim, const struct sim_node 
 static void offer(struct sim *sim, struct sim_node *node)
 {
 	struct manifest manifest = manifest_of(sim, node);
-	int r = hub_on_service_set(node->hub, node_clock(sim, node), &manifest, &sim->fx);
+	int r = hub_on_service_set(node->hub, node_clock(sim, node), &manifest, SERVICE_AVAILABLE,
+				   &sim->fx);
 
 	if (r)
 		sim_fail(sim, "n%d cannot offer its service: %d", node->index, r);
@@ -63,12 +77,31 @@ static uint64_t at_or_now(const struct sim *sim, uint64_t at_ns)
 void services_start(struct sim *sim, struct sim_node *node)
 {
 	node->request = 0;
+	versions_restore(node);
 	if (sim->options.has_requests)
 		sim_schedule(sim, at_or_now(sim, SIM_REQUEST_NS),
 			     (struct sim_event){
 				     .kind = SIM_REQUEST, .node = node->index, .a = node->life});
 	if (is_provider(sim, node) && !node->is_withdrawn)
 		offer(sim, node);
+}
+
+/* Make before break: both are there for a moment. */
+static void upgrade(struct sim *sim, struct sim_node *node)
+{
+	if (!node->is_withdrawn)
+		offer(sim, node);
+	withdraw(sim, node);
+	node->patch++;
+}
+
+void services_deploy(struct sim *sim, struct sim_node *node)
+{
+	if (!is_provider(sim, node) || !node->is_alive)
+		return;
+	upgrade(sim, node);
+	offer(sim, node);
+	node_run_effects(sim, node);
 }
 
 static void change(struct sim *sim, struct sim_node *node)
@@ -83,11 +116,8 @@ static void change(struct sim *sim, struct sim_node *node)
 	case 1:
 		node->service_state = (uint8_t)prng_below(&sim->rng, __SERVICE_STATE_END);
 		break;
-	default: /* make before break: both are there for a moment */
-		if (!node->is_withdrawn)
-			offer(sim, node);
-		withdraw(sim, node);
-		node->patch++;
+	default:
+		upgrade(sim, node);
 	}
 	if (!node->is_withdrawn)
 		offer(sim, node);
@@ -184,8 +214,24 @@ static void check_belief(struct sim *sim, const struct sim_node *node)
 			 node->index, provider->index);
 }
 
+static void note_served(struct sim *sim)
+{
+	for (int i = 0; i < sim->n_nodes; i++) {
+		const struct sim_node *node = &sim->nodes[i];
+		const struct broker_request *request =
+			node->is_alive ? broker_find(hub_get_broker(node->hub), node->request)
+				       : NULL;
+
+		if (!request || request->state != BROKER_STATE_LEASED)
+			return;
+	}
+	sim->served_ns = sim->now_ns - SIM_REQUEST_NS;
+}
+
 void services_check_leases(struct sim *sim)
 {
+	if (!sim->served_ns)
+		note_served(sim);
 	for (int i = 0; i < sim->n_nodes; i++) {
 		if (!sim->nodes[i].is_alive)
 			continue;
@@ -233,6 +279,7 @@ static void check_spread(struct sim *sim)
 				     ? (uint64_t)(sim->n_nodes - 1) / sim->options.services + 1
 				     : 0;
 
+	providers = versions_providers(sim, providers);
 	if (sim->options.has_requests && !strcmp(sim->options.faults, "none") &&
 	    sim->leases_max * providers > HERD * sim->leases_all)
 		sim_fail(sim, "one of %llu providers has %llu of %llu leases",
@@ -256,6 +303,10 @@ void services_count(struct sim *sim)
 			sim->leases_max = n;
 	}
 	check_spread(sim);
+	if (sim->options.slow_ms && !strcmp(sim->options.faults, "none") &&
+	    (!sim->served_ns || sim->served_ns > SERVED_NS))
+		sim_fail(sim, "users had to wait %llu ms for slow providers",
+			 (unsigned long long)(sim->served_ns / NSEC_PER_MSEC));
 }
 
 bool services_converged(const struct sim *sim, char *why, size_t size)

@@ -14,6 +14,9 @@
 #include <stdio.h>
 
 #include "daemon/hub/hub.h"
+#include "daemon/routing/tree.h"
+#include "daemon/session/sender.h"
+#include "daemon/wire/control.h"
 #include "daemon/lib/prng.h"
 
 #define SIM_HUBS_MAX 512
@@ -26,6 +29,7 @@
 #define SIM_HANDSHAKE_NS (4 * NSEC_PER_MSEC)
 #define SIM_CONTROL_PORT 4878
 #define SIM_DATA_PORT 4877
+#define SIM_PROXY_PORT 4879
 #define SIM_REQUEST_NS (8 * NSEC_PER_SEC) /* every hub asks then, all at once */
 
 /** struct sim_key - stands for key material: equal fields, equal keys */
@@ -41,6 +45,13 @@ struct sim_ring {
 	struct sim_key keys[SIM_PHASES];
 	int tx, pending; /* -1 none */
 	uint64_t born_ns;
+};
+
+/** struct sim_sender - phases of a sender key, one's own or another's */
+struct sim_sender {
+	bool is_live[SIM_PHASES];
+	uint8_t material[SIM_PHASES][CONTROL_SENDER_MATERIAL_LEN];
+	int tx; /* own only, -1 none */
 };
 
 struct sim_link {
@@ -65,6 +76,8 @@ struct sim_node {
 	size_t cert_len;
 	struct in6_addr ula;
 	uint64_t disk[3]; /* by enum persist_key */
+	bool has_module;
+	int island; /* frames go between nodes of one, and to nobody without the module: -1 */
 	int edges[SIM_EDGES_PER_NODE_MAX];
 	int n_edges;
 	uint64_t timer; /* armed for, NEVER */
@@ -73,6 +86,10 @@ struct sim_node {
 	uint8_t service_state;
 	uint32_t patch;
 	uint64_t request; /* of this life, 0 not asked yet */
+	struct versions_ruling *rulings; /* on disk */
+	size_t n_rulings;
+	uint8_t *list; /* of revocations, on disk */
+	size_t list_len;
 	/* kernel */
 	struct sim_link *links; /* by index */
 	size_t n_links;
@@ -83,6 +100,9 @@ struct sim_node {
 	uint32_t *neighbour; /* by node: IPv4 whose neighbour entry leads there */
 	struct effect_route *routes; /* by node; n_via 0: none */
 	uint64_t generation;
+	struct trees *trees; /* of the last set */
+	struct sim_sender *senders; /* by node, ours at our own index */
+	uint8_t *proved; /* by node: mask of our phases it is said to have */
 	uint64_t *asked_ns; /* NEED_SESSION rate limit, by node */
 };
 
@@ -130,6 +150,9 @@ enum sim_event_kind {
 	SIM_SERVICE,
 	SIM_REQUEST,
 	SIM_LEASES,
+	SIM_DEPLOY,
+	SIM_USE,
+	SIM_REVOKE,
 };
 
 struct sim_event {
@@ -143,13 +166,13 @@ struct sim_event {
 
 struct sim_options {
 	uint64_t seed;
-	const char *topology, *trace_path, *faults;
-	int hubs, services;
-	uint32_t slots;
+	const char *topology, *trace_path, *faults, *deploy;
+	int hubs, services, bare;
+	uint32_t slots, slow_ms;
 	bool has_requests;
 	uint64_t seconds;
 	bool has_loss, has_cut, has_partition, has_crash, has_restart, has_drift, has_rekey,
-		has_churn, verbose;
+		has_churn, has_revoke, verbose;
 };
 
 struct sim {
@@ -174,6 +197,11 @@ struct sim {
 	uint64_t heal_ns, first_converged_ns, converged_ns, seals_ns;
 	uint64_t frames_sent, frames_delivered, frames_lost, loops, events, promotions;
 	uint64_t granted, refused, leases_max, leases_all, providers_used;
+	uint64_t walks_repaired, walks_lost; /* with one wire cut */
+	uint64_t served_ns; /* all users had a provider, since they asked; 0 not yet */
+	uint64_t deployed_ns, left_ns, rollbacks, uses, uses_failed;
+	int revoked; /* node, -1 none */
+	uint64_t list_number, listed_ns, spread_ns;
 	uint64_t sent_by_kind[EFFECT_LOG + 1];
 };
 
@@ -186,6 +214,10 @@ void sim_trace(struct sim *sim, int node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_build_topology(struct sim *sim);
+/** sim_has_frames() - Do frames go from one node to another when all wires are up? */
+bool sim_has_frames(const struct sim *sim, int from, int to);
+/** sim_edge_has_frames() - Both its ends have the module. */
+bool sim_edge_has_frames(const struct sim *sim, int edge);
 /* A node's own clock drifts. */
 uint64_t node_clock(const struct sim *sim, const struct sim_node *node);
 
@@ -214,8 +246,33 @@ void kernel_effect(struct sim *sim, struct sim_node *node, const struct effect *
 void kernel_probe_all(struct sim *sim);
 /** kernel_walk() - Follow routes. Return: hops; -1 no way; -2 loop. @delay_ns filled. */
 int kernel_walk(struct sim *sim, int from, int to, uint64_t *delay_ns);
+/** sim_group - what every second node listens to */
+extern const uint8_t sim_group[6];
+/**
+ * kernel_spread() - Follow a frame along the tree of its root.
+ * @sim: world
+ * @root: node it starts at
+ * @is_group: it is for sim_group, else for all
+ * @copies: filled, by node: how many arrived
+ *
+ * Return: nodes reached; -1 one refused it, having another parent, or got it twice.
+ */
+int kernel_spread(struct sim *sim, int root, bool is_group, int *copies);
+/** kernel_cut_each() - With each wire dead in turn and no new routes: no frame may loop. */
+void kernel_cut_each(struct sim *sim);
+/** proxies_check() - Can every hub's programs reach every hub's services? With all mended. */
+bool proxies_check(struct sim *sim, char *why, size_t size);
 /** kernel_send_frame() - Return: true delivered; else NEED_SESSION may be raised. */
 bool kernel_send_frame(struct sim *sim, int from, int to);
+
+/* revocations.c */
+void revocations_begin(struct sim *sim);
+void revocations_on_event(struct sim *sim);
+/** revocations_keep() - REVOCATIONS. */
+void revocations_keep(struct sim *sim, struct sim_node *node, const struct effect *effect);
+void revocations_restore(struct sim_node *node, struct trust *trust);
+/** revocations_converged() - In place of check_converged(), as one hub is not of the mesh. */
+bool revocations_converged(const struct sim *sim, char *why, size_t size);
 
 /* services.c */
 /** services_start() - Before the hub starts: what it provides. */
@@ -225,10 +282,28 @@ void services_on_event(struct sim *sim);
 void services_request(struct sim *sim, struct sim_node *node);
 /** services_check_leases() - What must hold at any time. */
 void services_check_leases(struct sim *sim);
+/** services_slowness_ns() - How much later than others a hub hears what it is told, with --slow. */
+uint64_t services_slowness_ns(struct sim *sim, int node);
 /** services_count() - Figures of the end. */
 void services_count(struct sim *sim);
 /** services_converged() - Every hub knows exactly what is offered. All are alive. */
 bool services_converged(const struct sim *sim, char *why, size_t size);
+
+/** services_deploy() - The next version in place of the present one. */
+void services_deploy(struct sim *sim, struct sim_node *node);
+
+/* versions.c */
+/** versions_begin() - With --deploy: users use what they have, and a version comes. */
+void versions_begin(struct sim *sim);
+void versions_on_deploy(struct sim *sim);
+void versions_on_use(struct sim *sim);
+/** versions_keep() - A node's disk gets what its hub ruled; versions_restore() gives it back. */
+void versions_keep(struct sim_node *node);
+void versions_restore(struct sim_node *node);
+/** versions_check() - At the end: was the version left, or kept, as it deserved? */
+void versions_check(struct sim *sim);
+/** versions_providers() - Of so many providers so many may have users at the end. */
+uint64_t versions_providers(const struct sim *sim, uint64_t providers);
 
 /* check.c */
 bool check_converged(struct sim *sim, char *why, size_t size);

@@ -104,6 +104,8 @@ static void add_edge(struct sim *sim, int a, int b, uint64_t delay_ns)
 
 static uint64_t some_delay(struct sim *sim)
 {
+	if (!strcmp(sim->options.topology, "evenring"))
+		return NSEC_PER_MSEC;
 	return 200000 + prng_below(&sim->rng, 5 * NSEC_PER_MSEC);
 }
 
@@ -157,8 +159,41 @@ void sim_build_topology(struct sim *sim)
 	}
 	for (int i = 1; i < sim->n_nodes; i++)
 		add_edge(sim, !strcmp(name, "star") ? 0 : i - 1, i, some_delay(sim));
-	if (!strcmp(name, "ring") && sim->n_nodes > 2)
+	if (strstr(name, "ring") && sim->n_nodes > 2)
 		add_edge(sim, sim->n_nodes - 1, 0, some_delay(sim));
+}
+
+bool sim_edge_has_frames(const struct sim *sim, int edge)
+{
+	const int *node = sim->edges[edge].node;
+
+	return sim->nodes[node[0]].has_module && sim->nodes[node[1]].has_module;
+}
+
+bool sim_has_frames(const struct sim *sim, int from, int to)
+{
+	return sim->nodes[from].island >= 0 && sim->nodes[from].island == sim->nodes[to].island;
+}
+
+/* Each island is known by its lowest node. */
+static void find_islands(struct sim *sim)
+{
+	bool has_changed = true;
+
+	for (int i = 0; i < sim->n_nodes; i++)
+		sim->nodes[i].island = sim->nodes[i].has_module ? i : -1;
+	while (has_changed) {
+		has_changed = false;
+		for (int e = 0; e < sim->n_edges; e++) {
+			int *a = &sim->nodes[sim->edges[e].node[0]].island;
+			int *b = &sim->nodes[sim->edges[e].node[1]].island;
+
+			if (!sim_edge_has_frames(sim, e) || *a == *b)
+				continue;
+			*a = *b = *a < *b ? *a : *b;
+			has_changed = true;
+		}
+	}
 }
 
 static void make_root(struct sim *sim)
@@ -192,18 +227,22 @@ void sim_init(struct sim *sim, const struct sim_options *options)
 		struct sim_node *node = &sim->nodes[i];
 
 		node->index = i;
+		node->has_module = !options->bare || i % options->bare != 1;
 		node->seals = xnew_array(struct sim_ring, sim->n_nodes);
 		node->knows = xnew_array(bool, sim->n_nodes);
 		node->guards = xnew_array(bool, sim->n_nodes);
 		node->told = xnew_array(uint32_t, sim->n_nodes);
 		node->neighbour = xnew_array(uint32_t, sim->n_nodes);
 		node->routes = xnew_array(struct effect_route, sim->n_nodes);
+		node->senders = xnew_array(struct sim_sender, sim->n_nodes);
+		node->proved = xnew_array(uint8_t, sim->n_nodes);
 		node->asked_ns = xnew_array(uint64_t, sim->n_nodes);
 		if (options->has_drift)
 			node->drift_ppm = (int64_t)prng_below(&sim->rng, 20001) - 10000;
 		node_make_identity(sim, node);
 	}
 	sim_build_topology(sim);
+	find_islands(sim);
 }
 
 void sim_fini(struct sim *sim)
@@ -212,6 +251,8 @@ void sim_fini(struct sim *sim)
 		struct sim_node *node = &sim->nodes[i];
 
 		hub_free(node->hub);
+		free(node->rulings);
+		free(node->list);
 		free(node->links);
 		free(node->seals);
 		free(node->knows);
@@ -219,6 +260,10 @@ void sim_fini(struct sim *sim)
 		free(node->told);
 		free(node->neighbour);
 		free(node->routes);
+		trees_fini(node->trees);
+		free(node->trees);
+		free(node->senders);
+		free(node->proved);
 		free(node->asked_ns);
 	}
 	for (size_t i = 0; i < sim->n_heap; i++)

@@ -36,7 +36,10 @@ struct hub {
 	struct effect_route routes[8];
 	size_t n_routes;
 	struct registry *registry;
+	struct versions *versions;
 	struct broker *broker;
+	struct trust *trust;
+	bool is_revoked, has_twin;
 };
 
 struct datapath {
@@ -87,6 +90,8 @@ static inline void fake_add_hub(struct hub *hub, uint8_t last, const char *name,
 		.is_self = hops == 0,
 		.is_neighbour = hops == 1,
 		.has_seal = hops && hops != UINT32_MAX,
+		.has_frames = hops != UINT32_MAX,
+		.datapath = RECORD_DATAPATH_THERE,
 		.n_links = 2,
 	};
 	snprintf(text, sizeof(text), "fd5e:1f2:3::aa:bbff:fecc:%x", last);
@@ -150,6 +155,11 @@ static inline void fake_hub_init(struct hub *hub)
 		(struct effect_route){.hub = fake_id(2), .n_via = 1, .via = {{1, 1}}, .backup = 2};
 	hub->routes[hub->n_routes++] =
 		(struct effect_route){.hub = fake_id(4), .n_via = 2, .via = {{1, 3}, {2, 1}}};
+	hub->routes[hub->n_routes++] = (struct effect_route){.hub = fake_id(3),
+							     .n_via = 1,
+							     .via = {{2, 1}},
+							     .backup = 1,
+							     .tunnel_end = fake_id(4)};
 }
 
 static inline void fake_datapath_init(struct datapath *dp)
@@ -210,7 +220,7 @@ int hub_for_each_route(const struct hub *hub, hub_view_route_fn fn, void *arg)
 	int result = 0;
 
 	for (size_t i = 0; i < hub->n_routes && !result; i++)
-		result = fn(&hub->routes[i], 620 + (uint32_t)i * 590, (uint32_t)i + 1, arg);
+		result = fn(&hub->routes[i], 620 + (uint32_t)i * 590, (uint32_t)i + 1, true, arg);
 	return result;
 }
 
@@ -250,9 +260,45 @@ const struct broker *hub_get_broker(const struct hub *hub)
 	return hub->broker;
 }
 
+const struct versions *hub_get_versions(const struct hub *hub)
+{
+	return hub->versions;
+}
+
+bool hub_has_twin(const struct hub *hub, uint64_t now_ns, uint64_t *ago_ns)
+{
+	*ago_ns = 0;
+	return hub->has_twin;
+}
+
+bool hub_is_revoked(const struct hub *hub)
+{
+	return hub->is_revoked;
+}
+
+const struct trust *hub_get_trust(const struct hub *hub)
+{
+	return hub->trust;
+}
+
 const struct registry *hub_get_registry(const struct hub *hub)
 {
 	return hub->registry;
+}
+
+size_t hub_count_able(const struct hub *hub, uint64_t now_ns, uint64_t request)
+{
+	return 0;
+}
+
+int hub_find_proxy(const struct hub *hub, const struct hub_id *id, struct endpoint *ret)
+{
+	return -ENOENT;
+}
+
+void hub_find_relays(const struct hub *hub, const struct hub_id *to, struct hub_relays *ret)
+{
+	*ret = (struct hub_relays){.n = 0};
 }
 
 uint64_t hub_route_generation(const struct hub *hub)

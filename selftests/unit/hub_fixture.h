@@ -20,6 +20,7 @@
 #include "daemon/lib/ed25519.h"
 #include "daemon/lib/memory.h"
 #include "daemon/lib/prng.h"
+#include "daemon/routing/tree.h"
 #include "daemon/trust/issue.h"
 #include "daemon/trust/trust.h"
 #include "daemon/wire/control.h"
@@ -36,7 +37,9 @@ struct fixture_hub {
 	size_t cert_len;
 	struct endpoint address;
 	uint64_t boot_epoch;
-	unsigned int n[EFFECT_LOG + 1]; /* effects by kind */
+	unsigned int n[EFFECT_LOG + 1]; /* effects by kind, those on sender keys left out */
+	unsigned int n_sender[EFFECT_LOG + 1]; /* those */
+	struct trees *trees; /* of the last set */
 	struct effect_route route; /* first of the last set */
 	struct effect link_set; /* the last one */
 	size_t n_routes;
@@ -100,10 +103,18 @@ static inline void fixture_run(struct fixture *f, int who)
 	for (size_t i = 0; i < f->fx.n; i++) {
 		struct effect *e = &f->fx.list[i];
 
-		h->n[e->kind]++;
+		if (e->kind >= EFFECT_KEY_INSTALL && e->kind <= EFFECT_KEY_DEL &&
+		    e->key.owner == KEY_OWNER_SENDER)
+			h->n_sender[e->kind]++;
+		else
+			h->n[e->kind]++;
 		if (e->kind == EFFECT_LINK_SET)
 			h->link_set = *e;
 		if (e->kind == EFFECT_ROUTES) {
+			trees_fini(h->trees);
+			free(h->trees);
+			h->trees = e->routes.trees;
+			e->routes.trees = NULL;
 			h->n_routes = e->routes.n_routes;
 			if (h->n_routes)
 				h->route = e->routes.routes[0];
@@ -147,6 +158,7 @@ static inline void fixture_start(struct fixture *f, int who)
 	struct trust *trust = trust_new("fixture");
 
 	memcpy(s.private_key, h->seed, sizeof(s.private_key));
+	memcpy(s.sender_secret, h->seed, sizeof(s.sender_secret));
 	snprintf(s.name, sizeof(s.name), "hub%d", who);
 	trust_add_root(trust, f->root, f->root_len);
 	h->hub = hub_new(&s, trust);
@@ -195,8 +207,11 @@ static inline void fixture_free(struct fixture *f)
 		if (f->queue[i].effect.kind == EFFECT_SEND)
 			free(f->queue[i].effect.send.body);
 	}
-	hub_free(f->h[0].hub);
-	hub_free(f->h[1].hub);
+	for (int who = 0; who < 2; who++) {
+		trees_fini(f->h[who].trees);
+		free(f->h[who].trees);
+		hub_free(f->h[who].hub);
+	}
 	effects_fini(&f->fx);
 	free(f);
 }
@@ -308,6 +323,20 @@ static inline void fixture_pass(struct fixture *f, uint64_t ns)
 		fixture_settle(f);
 	}
 	f->now = end;
+}
+
+/** fixture_setup_pair() - For cmocka: two hubs on one wire, which know each other. */
+static inline int fixture_setup_pair(void **state)
+{
+	*state = fixture_new(true);
+	fixture_pass(*state, 2 * NSEC_PER_SEC);
+	return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+	fixture_free(*state);
+	return 0;
 }
 
 #endif

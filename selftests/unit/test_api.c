@@ -18,10 +18,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/lib/memory.h"
 #include "daemon/api/json.h"
 #include "daemon/api/resource.h"
 #include "daemon/api/socket.h"
 #include "daemon/lib/ed25519.h"
+#include "daemon/trust/trust.h"
+#include "daemon/proxy/identity.h"
 #include "selftests/unit/fake_hub.h"
 
 #define DEADLINE_MS 5000
@@ -78,6 +81,8 @@ static void fill_registry(void)
 	int len;
 
 	hub.registry = registry_new();
+	hub.versions = versions_new();
+	hub.trust = trust_new("fake");
 	hub.broker = broker_new(&(struct hub_id){{2}}, 1);
 	assert_int_equal(ed25519_public_key(seed, pubkey), 0);
 	len = manifest_encode(&manifest, seed, pubkey, bytes, sizeof(bytes));
@@ -107,6 +112,7 @@ static int set_up(void **state)
 		.ipv4_pool_prefix_len = 16,
 		.cipher = HUBMESH_CIPHER_CHACHA20_POLY1305,
 		.policy = policy_new(),
+		.proxy = xnew(struct proxy_settings),
 	};
 	reload_error = NULL;
 	api_state = (struct api_state){.context = fake_context(), .ring = log_ring_new()};
@@ -119,8 +125,12 @@ static int tear_down(void **state)
 	registry_free(hub.registry);
 	hub.registry = NULL;
 	broker_free(hub.broker);
+	trust_free(hub.trust);
 	hub.broker = NULL;
+	versions_free(hub.versions);
+	hub.versions = NULL;
 	free(config.policy);
+	free(config.proxy);
 	return 0;
 }
 
@@ -225,6 +235,51 @@ static void status_is_free_of_warnings_when_all_is_well(void **state)
 	json_decref(answer);
 }
 
+static void status_warns_of_a_twin_and_of_a_disk_that_is_full(void **state)
+{
+	struct hub_counters counters = {.twins_heard = 7};
+	struct health health = {
+		.has_datapath = true,
+		.links = 1,
+		.links_up = 1,
+		.counters = &counters,
+		.state = {.free_bytes = UINT64_MAX},
+		.state_dir = "/var/lib/hubmesh",
+	};
+	static const struct {
+		struct store_state state;
+		const char *text;
+	} bad[] = {
+		{{.write_error = -ENOSPC, .free_bytes = 1 << 30}, "No space left on device"},
+		{{.write_error = -EROFS, .free_bytes = 0}, "Read-only file system"},
+		{{.free_bytes = 100 << 10}, "/var/lib/hubmesh is full: 100 KiB are left"},
+	};
+	json_t *status = json_object();
+
+	json_object_set_new(status, "warnings", health_warnings(&health));
+	assert_int_equal(json_array_size(json_object_get(status, "warnings")), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		health.state = bad[i].state;
+		json_object_set_new(status, "warnings", health_warnings(&health));
+		assert_int_equal(json_array_size(json_object_get(status, "warnings")), 1);
+		assert_non_null(strstr(text_of(find_warning(status, "state_unwritable"), "message"),
+				       bad[i].text));
+	}
+	health.state = (struct store_state){.free_bytes = 1 << 20};
+	health.has_twin = true;
+	health.twin_ago_ns = 3 * NSEC_PER_SEC;
+	json_object_set_new(status, "warnings", health_warnings(&health));
+	assert_int_equal(json_array_size(json_object_get(status, "warnings")), 1);
+	assert_non_null(strstr(text_of(find_warning(status, "identity_used_twice"), "message"),
+			       "heard 7 times, last 3 s ago"));
+	json_decref(status);
+	hub.has_twin = true;
+	status = get("/v1/status");
+	assert_non_null(find_warning(status, "identity_used_twice"));
+	assert_null(find_warning(status, "state_unwritable"));
+	json_decref(status);
+}
+
 static void status_without_module_says_why(void **state)
 {
 	json_t *answer;
@@ -253,22 +308,117 @@ static void status_alone_names_the_ports_to_open(void **state)
 
 static void status_counts_the_days_of_the_certificate(void **state)
 {
+	struct api_certificate dates = {0};
 	json_t *answer;
 
-	api_state.context.certificate_not_after_s = time(NULL) + 10 * 86400 + 60;
+	api_state.context.certificate = &dates;
+	dates.not_after_s = time(NULL) + 10 * 86400 + 60;
 	answer = get("/v1/status");
 	assert_non_null(strstr(text_of(find_warning(answer, "certificate_expires"), "message"),
 			       "in 10 days"));
 	json_decref(answer);
 
-	api_state.context.certificate_not_after_s = time(NULL) - 60;
+	dates.not_after_s = time(NULL) - 60;
 	answer = get("/v1/status");
 	assert_non_null(find_warning(answer, "certificate_expired"));
 	json_decref(answer);
 
-	api_state.context.certificate_not_after_s = time(NULL) + API_CERTIFICATE_WARN_S + 60;
+	dates.not_after_s = time(NULL) + API_CERTIFICATE_WARN_S + 60;
 	answer = get("/v1/status");
 	assert_null(find_warning(answer, "certificate_expires"));
+	assert_null(find_warning(answer, "certificate_not_yet_valid"));
+	json_decref(answer);
+	api_state.context.certificate = NULL;
+}
+
+static void status_says_that_the_certificate_is_not_valid_yet(void **state)
+{
+	/* It would end soon as well, which is not what is wrong. */
+	struct api_certificate dates = {.not_before_s = 4102444800, .not_after_s = 4102444860};
+	json_t *answer, *certificate;
+
+	api_state.context.certificate = &dates;
+	answer = get("/v1/status");
+	assert_non_null(
+		strstr(text_of(find_warning(answer, "certificate_not_yet_valid"), "message"),
+		       "not valid before 2100-01-01T00:00:00Z"));
+	assert_null(find_warning(answer, "certificate_expires"));
+	certificate = json_object_get(answer, "certificate");
+	assert_true(json_integer_value(json_object_get(certificate, "valid_in_s")) > 0);
+	assert_int_equal(json_integer_value(json_object_get(certificate, "not_before_unix_s")),
+			 4102444800);
+	json_decref(answer);
+	dates.not_before_s = time(NULL);
+	answer = get("/v1/status");
+	assert_null(find_warning(answer, "certificate_not_yet_valid"));
+	json_decref(answer);
+	api_state.context.certificate = NULL;
+}
+
+static void status_says_the_same_of_certificates_of_services(void **state)
+{
+	struct proxy_identities identities = {
+		.n = 2,
+		.list = {{.name = "early", .not_before_s = 4102444800, .not_after_s = 4102444860},
+			 {.name = "till", .not_after_s = time(NULL) + 3600}},
+	};
+	json_t *answer, *shown;
+
+	api_state.context.identities = &identities;
+	answer = get("/v1/status");
+	assert_string_equal(text_of(find_warning(answer, "service_certificate_not_yet_valid"),
+				    "message"),
+			    "the certificate for service early is not valid before "
+			    "2100-01-01T00:00:00Z, says this hub's clock");
+	assert_non_null(
+		strstr(text_of(find_warning(answer, "service_certificate_expires"), "message"),
+		       "till expires in 0 days"));
+	shown = json_array_get(json_object_get(answer, "service_certificates"), 0);
+	assert_true(json_integer_value(json_object_get(shown, "valid_in_s")) > 0);
+	json_decref(answer);
+	api_state.context.identities = NULL;
+}
+
+static int take_list(void *arg, const uint8_t *bytes, size_t len, const char **error_text)
+{
+	static const struct {
+		const char *text;
+		int error;
+	} answers[] = {{"new", 0}, {"again", -EALREADY}, {"old", -ESTALE}, {"bad", -EBADMSG}};
+
+	*error_text = "for a reason";
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (strlen(answers[i].text) == len && memcmp(answers[i].text, bytes, len) == 0)
+			return answers[i].error;
+	return -ENOSYS;
+}
+
+static void revocations_are_shown_and_taken(void **state)
+{
+	static const char *const path = "/v1/revocations/install";
+	json_t *answer = get("/v1/revocations");
+
+	assert_int_equal(json_array_size(json_object_get(answer, "lists")), 0);
+	json_decref(answer);
+	json_decref(ask("POST", path, NULL, NULL, "{\"list\": \"new\"}", 501));
+	api_state.context.revoke = take_list;
+	json_decref(ask("POST", path, NULL, NULL, "{\"list\": \"new\"}", 200));
+	json_decref(ask("POST", path, NULL, NULL, "{\"list\": \"again\"}", 200));
+	json_decref(ask("POST", path, NULL, NULL, "{\"list\": 7}", 400));
+	json_decref(ask("GET", path, NULL, NULL, NULL, 405));
+	answer = ask("POST", path, NULL, NULL, "{\"list\": \"old\"}", 409);
+	assert_string_equal(text_of(json_object_get(answer, "error"), "message"), "for a reason");
+	json_decref(answer);
+	json_decref(ask("POST", path, NULL, NULL, "{\"list\": \"bad\"}", 422));
+	hub.is_revoked = true;
+	answer = get("/v1/status");
+	assert_non_null(find_warning(answer, "certificate_revoked"));
+	json_decref(answer);
+	hub.is_revoked = false;
+	answer = get("/v1/stats");
+	assert_non_null(json_object_get(json_object_get(json_object_get(answer, "transport"),
+							"refused_certificates"),
+					"revoked"));
 	json_decref(answer);
 }
 
@@ -369,6 +519,7 @@ static void links_survive_a_datapath_that_fails(void **state)
 static void routes_name_neighbours_and_backup(void **state)
 {
 	json_t *answer = get("/v1/routes"), *routes = json_object_get(answer, "routes"), *via;
+	json_t *backup;
 
 	assert_int_equal(number_of(answer, "generation"), 17);
 	via = json_object_get(json_array_get(routes, 1), "via");
@@ -378,6 +529,11 @@ static void routes_name_neighbours_and_backup(void **state)
 	assert_int_equal(number_of(json_object_get(json_array_get(routes, 0), "backup"), "link"),
 			 2);
 	assert_true(json_is_null(json_object_get(json_array_get(routes, 1), "backup")));
+	backup = json_object_get(json_array_get(routes, 0), "backup");
+	assert_true(json_is_null(json_object_get(backup, "tunnel")));
+	backup = json_object_get(json_array_get(routes, 2), "backup");
+	assert_int_equal(number_of(backup, "link"), 1);
+	assert_string_equal(text_of(backup, "tunnel_name"), "delta");
 	json_decref(answer);
 }
 
@@ -440,6 +596,36 @@ static void stats_list_every_drop_reason_with_its_meaning(void **state)
 	json_decref(answer);
 }
 
+/* Each member's number is its place in the structure: none is missing, none is shown twice. */
+static void each_counter_of_the_hub_is_shown_once(void **state)
+{
+	struct hub_counters counters;
+	uint64_t *numbers = (uint64_t *)&counters;
+	size_t n = sizeof(counters) / sizeof(*numbers), sum = 0;
+	json_t *object, *value;
+	const char *key;
+
+	for (size_t i = 0; i < n; i++)
+		numbers[i] = i + 1;
+	object = api_json_hub_counters(&counters);
+	assert_int_equal(json_object_size(object), n);
+	json_object_foreach(object, key, value) sum += (size_t)json_integer_value(value);
+	assert_int_equal(sum, n * (n + 1) / 2);
+	assert_int_equal(number_of(object, "pulls_limited"), counters.pulls_limited);
+	assert_int_equal(number_of(object, "broker_limited"), counters.broker_limited);
+	json_decref(object);
+}
+
+static void stats_have_the_counters_of_services(void **state)
+{
+	json_t *answer = get("/v1/stats");
+
+	assert_true(json_is_integer(json_object_get(json_object_get(answer, "broker"), "late")));
+	assert_true(json_is_integer(
+		json_object_get(json_object_get(answer, "registry"), "blobs_refused")));
+	json_decref(answer);
+}
+
 static void numbers_beyond_json_are_clamped(void **state)
 {
 	json_t *object = json_object();
@@ -447,6 +633,34 @@ static void numbers_beyond_json_are_clamped(void **state)
 	api_set_number(object, "n", UINT64_MAX);
 	assert_int_equal(number_of(object, "n"), INT64_MAX);
 	json_decref(object);
+}
+
+static void config_shows_the_proxy_in_words_of_its_file(void **state)
+{
+	static const char text[] = "mesh: a\n"
+				   "proxy:\n"
+				   "  entries: [{service: speech, service_port: 80, shared: "
+				   "\"192.0.2.1:80\", protocol: http1, capabilities: [gpu]}]\n"
+				   "  allow: [{service: tills, zones: [shop], methods: [GET]}]\n"
+				   "  proxy_protocol: [tills]\n";
+	struct config parsed = {0};
+	json_t *object, *entry;
+	char error[512];
+
+	assert_int_equal(config_parse("f", (const uint8_t *)text, strlen(text), &parsed, error,
+				      sizeof(error)),
+			 0);
+	object = api_json_proxy_settings(parsed.proxy);
+	entry = json_array_get(json_object_get(object, "entries"), 0);
+	assert_int_equal(json_integer_value(json_object_get(object, "port")), 4879);
+	assert_string_equal(json_string_value(json_object_get(entry, "shared")), "192.0.2.1:80");
+	assert_string_equal(json_string_value(json_object_get(entry, "protocol")), "http1");
+	assert_null(json_object_get(entry, "listen"));
+	assert_int_equal(json_array_size(json_object_get(entry, "capabilities")), 1);
+	assert_int_equal(json_array_size(json_object_get(object, "allow")), 1);
+	assert_int_equal(json_array_size(json_object_get(object, "proxy_protocol")), 1);
+	json_decref(object);
+	config_fini(&parsed);
 }
 
 static void config_shows_what_is_in_force(void **state)
@@ -592,9 +806,10 @@ static void reload_reports_what_is_wrong_with_the_file(void **state)
 	json_t *answer = ask("POST", "/v1/reload", NULL, NULL, NULL, 200);
 
 	json_decref(answer);
-	reload_error = "meshd.yaml:3: mtu is too small; write 1280 or more";
+	reload_error = "meshd.yaml:3: mtu is too small; write 1280 or more\n";
 	answer = ask("POST", "/v1/reload", NULL, NULL, NULL, 422);
-	assert_string_equal(text_of(json_object_get(answer, "error"), "message"), reload_error);
+	assert_string_equal(text_of(json_object_get(answer, "error"), "message"),
+			    "meshd.yaml:3: mtu is too small; write 1280 or more");
 	json_decref(answer);
 }
 
@@ -676,6 +891,190 @@ static void services_cannot_change_without_a_directory(void **state)
 	json_decref(ask("POST", "/v1/service-remove", NULL, NULL, "{\"name\":\"a\"}", 501));
 }
 
+static struct versions_ruling sample_ruling(void)
+{
+	return (struct versions_ruling){
+		.id = {.service = "speech", .version_text = "1.4.2"},
+		.kind = VERSIONS_ROLLED_BACK,
+		.reason = VERSIONS_BY_ERRORS,
+		.against = "1.4.1",
+		.old = {1000, 10},
+		.new = {60, 20},
+		.evidence_centi = 1234,
+		.unix_s = 1800000000,
+	};
+}
+
+static void versions_show_what_is_ruled_and_why(void **state)
+{
+	struct versions_ruling ruling = sample_ruling();
+	json_t *answer = get("/v1/versions"), *version;
+
+	version = json_array_get(json_object_get(answer, "versions"), 0);
+	assert_string_equal(json_string_value(json_object_get(version, "state")), "untried");
+	assert_int_equal(json_integer_value(json_object_get(version, "providers")), 1);
+	assert_int_equal(json_integer_value(json_object_get(version, "share_permille")), 1000);
+	assert_true(json_is_null(json_object_get(version, "ruling")));
+	assert_true(json_is_null(json_object_get(version, "median_us")));
+	json_decref(answer);
+	versions_rule(hub.versions, &ruling);
+	strcpy(ruling.id.version_text, "1.4.10"); /* nobody offers it any more */
+	versions_rule(hub.versions, &ruling);
+	answer = ask("GET", "/v1/versions", "name", "speech", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "versions")), 2);
+	assert_int_equal(json_array_size(json_object_get(answer, "history")), 1);
+	version = json_array_get(json_object_get(answer, "versions"), 0);
+	assert_string_equal(json_string_value(json_object_get(version, "version")), "1.4.2");
+	assert_string_equal(json_string_value(json_object_get(version, "state")), "rolled back");
+	assert_int_equal(json_integer_value(json_object_get(version, "share_permille")), 0);
+	version = json_object_get(version, "ruling");
+	assert_string_equal(json_string_value(json_object_get(version, "reason")), "errors");
+	assert_int_equal(json_integer_value(json_object_get(version, "bad")), 20);
+	assert_string_equal(json_string_value(json_object_get(version, "text")),
+			    "20 of 60 samples failed, of 1.4.1 10 of 1000; evidence 10^12.34");
+	json_decref(answer);
+	answer = ask("GET", "/v1/versions", "name", "other", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "versions")), 0);
+	json_decref(answer);
+}
+
+static struct hub_version_order last_order;
+static char last_version[VERSIONS_PIN_MAX + 1];
+static int order_error;
+
+static int fake_order_version(void *arg, const struct hub_version_order *order)
+{
+	last_order = *order;
+	snprintf(last_version, sizeof(last_version), "%s", order->version);
+	return order_error;
+}
+
+static void orders_reach_the_hub_and_answer_with_the_versions(void **state)
+{
+	static const char *const verbs[] = {"rollback", "canary", "promote", "pin", "clear"};
+	json_t *answer;
+	char path[64];
+
+	api_state.context.order_version = fake_order_version;
+	order_error = 0;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		snprintf(path, sizeof(path), "/v1/versions/%s", verbs[i]);
+		answer = ask("POST", path, NULL, NULL,
+			     "{\"name\":\"speech\",\"version\":\"1.4.2\",\"permille\":50}", 200);
+		assert_int_equal(json_array_size(json_object_get(answer, "versions")), 1);
+		json_decref(answer);
+		assert_int_equal(last_order.verb, i);
+		assert_string_equal(last_version, "1.4.2");
+		assert_int_equal(last_order.permille, 50);
+	}
+	json_decref(ask("POST", "/v1/versions/pin", NULL, NULL,
+			"{\"name\":\"speech\",\"version\":null}", 200));
+	assert_string_equal(last_version, "");
+}
+
+static void expect_pin(const char *pin, json_int_t providers)
+{
+	struct versions_wish wish = {.service = "speech"};
+	json_t *answer, *shown;
+
+	strcpy(wish.pin, pin);
+	assert_int_equal(versions_wish_set(hub.versions, &wish), 0);
+	answer = ask("GET", "/v1/versions", "name", "speech", NULL, 200);
+	shown = json_array_get(json_object_get(answer, "wishes"), 0);
+	assert_string_equal(text_of(shown, "pin"), pin);
+	assert_int_equal(json_integer_value(json_object_get(shown, "pin_providers")), providers);
+	shown = json_array_get(json_object_get(answer, "versions"), 0);
+	assert_int_equal(json_integer_value(json_object_get(shown, "share_permille")),
+			 providers ? VERSIONS_PERMILLE : 0);
+	json_decref(answer);
+}
+
+static void pin_says_how_many_offer_it(void **state)
+{
+	char digest[SHA256_STRLEN];
+	const struct registry_instance *instance =
+		registry_at(hub.registry, registry_first(hub.registry, "speech"));
+
+	expect_pin(instance->manifest.version_text, 1);
+	expect_pin("99.0.0", 0);
+	expect_pin(sha256_format(instance->digest, digest), 1);
+	digest[0] ^= 1;
+	expect_pin(digest, 0);
+}
+
+static void expect_canary(const char *canary, json_int_t providers)
+{
+	struct versions_wish wish = {.service = "speech", .permille = 50};
+	json_t *answer, *shown;
+
+	strcpy(wish.canary, canary);
+	assert_int_equal(versions_wish_set(hub.versions, &wish), 0);
+	answer = ask("GET", "/v1/versions", "name", "speech", NULL, 200);
+	shown = json_array_get(json_object_get(answer, "wishes"), 0);
+	assert_string_equal(text_of(shown, "canary"), canary);
+	assert_int_equal(json_integer_value(json_object_get(shown, "canary_permille")), 50);
+	assert_int_equal(json_integer_value(json_object_get(shown, "canary_providers")), providers);
+	json_decref(answer);
+}
+
+static void canary_says_how_many_offer_it(void **state)
+{
+	const struct registry_instance *instance =
+		registry_at(hub.registry, registry_first(hub.registry, "speech"));
+
+	expect_canary(instance->manifest.version_text, 1);
+	expect_canary("99.0.0", 0);
+}
+
+static void versions_say_whether_they_are_on_disk(void **state)
+{
+	json_t *answer = get("/v1/versions");
+
+	assert_true(json_is_null(json_object_get(answer, "is_kept"))); /* who could know */
+	json_decref(answer);
+	api_state.context.versions_error = "";
+	answer = get("/v1/versions");
+	assert_true(json_is_true(json_object_get(answer, "is_kept")));
+	assert_true(json_is_null(json_object_get(answer, "kept_error")));
+	json_decref(answer);
+	api_state.context.versions_error = "the disk is full";
+	api_state.context.order_version = fake_order_version;
+	order_error = 0;
+	answer = ask("POST", "/v1/versions/pin", NULL, NULL,
+		     "{\"name\":\"speech\",\"version\":\"1.4.2\"}", 200);
+	assert_true(json_is_false(json_object_get(answer, "is_kept")));
+	assert_string_equal(text_of(answer, "kept_error"), "the disk is full");
+	json_decref(answer);
+}
+
+static void bad_orders_are_refused_with_what_is_wrong(void **state)
+{
+	static const char *const bad[] = {"", "[]", "{}", "{\"name\":7}",
+					  "{\"name\":\"speech\",\"version\":7}"};
+	static const char *const shares[] = {"-1", "1001", "\"5\"", "null"};
+	static const struct {
+		int error;
+		unsigned int status;
+	} errors[] = {{-EINVAL, 400}, {-ENOENT, 404}, {-ENOSPC, 503}, {-ENOSYS, 501}};
+	char body[128];
+
+	json_decref(ask("POST", "/v1/versions/clear", NULL, NULL, "{\"name\":\"speech\"}", 501));
+	api_state.context.order_version = fake_order_version;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		json_decref(ask("POST", "/v1/versions/rollback", NULL, NULL, bad[i], 400));
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		snprintf(body, sizeof(body),
+			 "{\"name\":\"speech\",\"version\":\"1.4.2\",\"permille\":%s}", shares[i]);
+		json_decref(ask("POST", "/v1/versions/canary", NULL, NULL, body, 400));
+	}
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		order_error = errors[i].error;
+		json_decref(ask("POST", "/v1/versions/clear", NULL, NULL, "{\"name\":\"speech\"}",
+				errors[i].status));
+	}
+	json_decref(ask("GET", "/v1/versions/clear", NULL, NULL, NULL, 405));
+}
+
 static uint32_t fake_cost_us(void *arg, const struct hub_id *id)
 {
 	return 700;
@@ -743,8 +1142,13 @@ static void bad_queries_are_refused_with_what_is_wrong(void **state)
 		"{\"name\":\"a\",\"range\":\"x y\"}",
 		"{\"name\":\"a\",\"slots\":-1}",
 		"{\"name\":\"a\",\"protocol\":\"smoke\"}",
+		"{\"name\":\"a\",\"protocol\":5}",
 		"{\"name\":\"a\",\"keep\":1}",
 		"{\"name\":\"a\",\"capabilities\":[1]}",
+		"{\"name\":\"a\",\"slots\":65536}",
+		"{\"name\":\"a\",\"min_slots\":2}",
+		"{\"name\":\"a\",\"slots\":2,\"min_slots\":3}",
+		"{\"name\":\"a\",\"lease_ms\":3600001}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -1060,6 +1464,10 @@ int main(void)
 		ON_STATE(status_without_module_says_why),
 		ON_STATE(status_alone_names_the_ports_to_open),
 		ON_STATE(status_counts_the_days_of_the_certificate),
+		ON_STATE(status_says_that_the_certificate_is_not_valid_yet),
+		ON_STATE(status_says_the_same_of_certificates_of_services),
+		ON_STATE(status_warns_of_a_twin_and_of_a_disk_that_is_full),
+		ON_STATE(revocations_are_shown_and_taken),
 		ON_STATE(status_warns_when_drops_rise),
 		ON_STATE(status_is_calm_about_old_or_few_drops),
 		ON_STATE(history_keeps_the_newest_samples),
@@ -1073,12 +1481,21 @@ int main(void)
 		ON_STATE(path_refuses_unknown_ambiguous_and_missing_names),
 		ON_STATE(sessions_have_ages),
 		ON_STATE(stats_list_every_drop_reason_with_its_meaning),
+		ON_STATE(each_counter_of_the_hub_is_shown_once),
+		ON_STATE(stats_have_the_counters_of_services),
 		ON_STATE(numbers_beyond_json_are_clamped),
 		ON_STATE(services_show_manifest_and_live_numbers),
 		ON_STATE(service_history_lists_versions),
 		ON_STATE(services_cannot_change_without_a_directory),
+		ON_STATE(versions_show_what_is_ruled_and_why),
+		ON_STATE(orders_reach_the_hub_and_answer_with_the_versions),
+		ON_STATE(pin_says_how_many_offer_it),
+		ON_STATE(canary_says_how_many_offer_it),
+		ON_STATE(versions_say_whether_they_are_on_disk),
+		ON_STATE(bad_orders_are_refused_with_what_is_wrong),
 		ON_STATE(resolve_shows_candidates_and_release_forgets_them),
 		ON_STATE(bad_queries_are_refused_with_what_is_wrong),
+		cmocka_unit_test(config_shows_the_proxy_in_words_of_its_file),
 		ON_STATE(config_shows_what_is_in_force),
 		ON_STATE(qos_shows_each_class_of_each_link),
 		ON_STATE(filter_names_zones_it_knows_and_numbers_the_others),

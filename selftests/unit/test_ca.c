@@ -191,9 +191,74 @@ static void bad_requests_leave_no_files(void **state)
 
 	assert_int_equal(ca_create_root(in_base("x"), "Bad Name", 10, SAMPLE_NOW_S, &made, &error),
 			 -EINVAL);
+	assert_int_equal(ca_create_root(in_base("x"), "shop.", 10, SAMPLE_NOW_S, &made, &error),
+			 -EINVAL); /* meshd.yaml would refuse it */
 	assert_int_equal(access(in_base("x"), F_OK), -1);
 	assert_int_equal(ca_read_certificate(in_base("ca/root.key"), &made, &error), -EBADMSG);
 	assert_int_equal(ca_read_certificate(in_base("none"), &made, &error), -ENOENT);
+}
+
+static void revocations_add_up_and_are_numbered(void **state)
+{
+	struct trust *trust = trust_new("example");
+	const struct trust_list *in_force;
+	uint8_t text[CRL_PEM_SIZE];
+	struct ca_error error;
+	struct ca_list list;
+	size_t len;
+
+	assert_int_equal(
+		ca_revoke(in_base("ca"), "02:11:22:33:44:55", 1, SAMPLE_NOW_S, &list, &error), 0);
+	assert_true(list.is_new && list.number == 1 && list.n_entries == 1);
+	assert_int_equal(ca_revoke(in_base("ca"), "0a1b", 0, SAMPLE_NOW_S, &list, &error), 0);
+	/* In the other notation, below the first. */
+	assert_int_equal(
+		ca_revoke(in_base("ca"), "02-00-00-00-00-01", 0, SAMPLE_NOW_S, &list, &error), 0);
+	assert_true(list.is_new && list.number == 3 && list.n_entries == 3);
+	assert_int_equal(ca_revoke(in_base("ca"), "0A1B", 0, SAMPLE_NOW_S, &list, &error), 0);
+	assert_true(!list.is_new && list.number == 3 && list.n_entries == 3);
+	assert_mode("ca/root.crl", 0644);
+	len = read_whole("ca/root.crt", text, sizeof(text));
+	assert_int_equal(trust_add_root(trust, text, len), 0);
+	len = read_whole("ca/root.crl", text, sizeof(text));
+	assert_int_equal(trust_add_revocations(trust, text, len, &in_force), 0);
+	assert_int_equal(in_force->crl.n_entries, 3);
+	trust_free(trust);
+	for (const char *const *bad = (const char *const[]){"", "x", "0", "02:11:22:33:44", NULL};
+	     *bad; bad++)
+		assert_int_equal(ca_revoke(in_base("ca"), *bad, 0, SAMPLE_NOW_S, &list, &error),
+				 -EINVAL);
+	/* A list that is none of this root's is not written over. */
+	text[len / 2] ^= 1;
+	assert_int_equal(truncate(in_base("ca/root.crl"), 100), 0);
+	assert_int_equal(ca_revoke(in_base("ca"), "02:11:22:33:44:56", 0, SAMPLE_NOW_S, &list,
+				   &error),
+			 -EBADMSG);
+}
+
+static void service_certificate_is_for_the_key_of_the_hub(void **state)
+{
+	struct ca_request request = {
+		.dir = in_base("ca"), .hub = "a", .state_dir = in_base("a"), .days = 5};
+	struct ca_certificate hub, service;
+	struct ca_error error;
+	char pubkey[256], wanted[2 * SPIFFE_URI_SIZE];
+
+	assert_int_equal(ca_issue_hub(&request, SAMPLE_NOW_S, &hub, &error), 0);
+	snprintf(pubkey, sizeof(pubkey), "%s", in_base("a/identity/hub.crt"));
+	request.pubkey_path = pubkey;
+	request.service = "till";
+	assert_int_equal(ca_issue_service(&request, SAMPLE_NOW_S, &service, &error), 0);
+	snprintf(wanted, sizeof(wanted), "%s/service/till", hub.uri);
+	assert_string_equal(service.uri, wanted);
+	assert_true(hub_id_equal(&service.hub, &hub.hub));
+	assert_mode("a/identity/services/till.crt", 0644);
+	assert_int_equal(ca_issue_service(&request, SAMPLE_NOW_S, &service, &error), -EEXIST);
+	request.service = "No name";
+	assert_int_equal(ca_issue_service(&request, SAMPLE_NOW_S, &service, &error), -EINVAL);
+	request.service = "other";
+	request.pubkey_path = "/nonexistent";
+	assert_int_equal(ca_issue_service(&request, SAMPLE_NOW_S, &service, &error), -ENOENT);
 }
 
 #define WITH_CA(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -201,6 +266,8 @@ static void bad_requests_leave_no_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_CA(revocations_add_up_and_are_numbered),
+		WITH_CA(service_certificate_is_for_the_key_of_the_hub),
 		WITH_CA(issued_identity_verifies_and_is_private),
 		WITH_CA(nothing_is_overwritten),
 		WITH_CA(zones_are_written_and_shown_in_order),

@@ -156,6 +156,37 @@ static void ethernet_is_tried_again_after_a_cut_of_both(void **state)
 	fixture_free(f);
 }
 
+/* Frames must not go on to an address nobody has, nor in Ethernet that has become too narrow. */
+static void other_ethernet_address_or_none_is_told_in_a_new_session(void **state)
+{
+	static const uint8_t other[ENDPOINT_LLADDR_LEN] = {0x02, 0, 0, 0, 0, 3};
+	struct fixture *f = hubs(true, lladdr[0], lladdr[1]);
+
+	tell_interface(f, 1, other);
+	fixture_pass(f, 5 * S);
+	assert_memory_equal(f->h[0].link_set.link_set.remote_lladdr, other, sizeof(other));
+	tell_interface(f, 1, NULL);
+	fixture_pass(f, 5 * S);
+	assert_udp(f, 0);
+	assert_udp(f, 1);
+	tell_interface(f, 1, lladdr[1]);
+	fixture_pass(f, 5 * S);
+	assert_ethernet_to(f, 0);
+	assert_ethernet_to(f, 1);
+	fixture_free(f);
+}
+
+static void unchanged_interface_keeps_its_session(void **state)
+{
+	struct fixture *f = hubs(true, lladdr[0], lladdr[1]);
+	int n = f->h[0].n[EFFECT_LINK_SET];
+
+	tell_interface(f, 1, lladdr[1]);
+	fixture_pass(f, 5 * S);
+	assert_int_equal(f->h[0].n[EFFECT_LINK_SET], n);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +196,8 @@ int main(void)
 		cmocka_unit_test(link_down_on_ethernet_is_put_on_udp_at_once),
 		cmocka_unit_test(ethernet_is_not_tried_again_where_udp_got_through_soon),
 		cmocka_unit_test(ethernet_is_tried_again_after_a_cut_of_both),
+		cmocka_unit_test(other_ethernet_address_or_none_is_told_in_a_new_session),
+		cmocka_unit_test(unchanged_interface_keeps_its_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,80 @@ static void expect_accepted(const char *text)
 	config_fini(&config);
 }
 
+static void config_reads_topologies_and_their_centres(void **state)
+{
+	struct config c = {0};
+
+	assert_int_equal(parse("mesh: a\ninterface: {topology: isolated, centres: "
+			       "[\"02:00:00:00:00:01\", \"06:00:00:00:00:02\"]}\n",
+			       &c),
+			 0);
+	assert_int_equal(c.peers_flags, HUBMESH_PEERS_F_UNICAST | HUBMESH_PEERS_F_FLOOD |
+						HUBMESH_PEERS_F_RESOLUTION);
+	assert_int_equal(c.n_centres, 2);
+	assert_int_equal(c.centres[1].b[5], 2);
+	config_fini(&c);
+	assert_int_equal(parse("mesh: a\ninterface: {topology: tree}\n", &c), 0);
+	assert_int_equal(c.peers_flags, HUBMESH_PEERS_F_UNICAST);
+	config_fini(&c);
+	expect_accepted("mesh: a\ninterface: {topology: full-mesh}\n");
+	expect_refused("mesh: a\ninterface: {topology: ring}\n", "'ring' is unknown");
+	expect_refused("mesh: a\ninterface: {topology: hub-and-spoke}\n", "needs somebody");
+	expect_refused("mesh: a\ninterface: {centres: [\"02:00:00:00:00:01\"]}\n",
+		       "means nothing in a full mesh");
+	expect_refused("mesh: a\ninterface: {topology: tree, centres: [shop-1]}\n",
+		       "'shop-1' is not a hub id");
+	expect_refused("mesh: a\ninterface: {topology: tree, centres: [\"01:00:00:00:00:01\"]}\n",
+		       "is not a hub id");
+}
+
+static void config_reads_names_and_redirect(void **state)
+{
+	char text[ENDPOINT_STRLEN];
+	struct config c = {0};
+
+	assert_int_equal(parse("mesh: a\n", &c), 0);
+	assert_string_equal(endpoint_format(&c.names_listen, text), "127.77.0.1:53");
+	assert_int_equal(c.names_upstream.family, 0);
+	assert_null(c.redirect_cgroup);
+	assert_false(c.is_redirect_off);
+	config_fini(&c);
+	assert_int_equal(parse("mesh: a\nnames: {listen: \"[::1]:5353\", upstream: 192.0.2.53}\n"
+			       "redirect: {cgroup: /sys/fs/cgroup/a}\n",
+			       &c),
+			 0);
+	assert_string_equal(endpoint_format(&c.names_listen, text), "[::1]:5353");
+	assert_string_equal(endpoint_format(&c.names_upstream, text), "192.0.2.53:53");
+	assert_string_equal(c.redirect_cgroup, "/sys/fs/cgroup/a");
+	config_fini(&c);
+	assert_int_equal(parse("mesh: a\nnames: {listen: none}\nredirect: {cgroup: none}\n", &c),
+			 0);
+	assert_int_equal(c.names_listen.family, 0);
+	assert_true(c.is_redirect_off);
+	config_fini(&c);
+	expect_refused("mesh: a\nnames: {listen: 192.0.2.1}\n", "not a loopback address");
+	expect_refused("mesh: a\nnames: {listen: localhost}\n", "not a loopback address");
+	expect_refused("mesh: a\nnames: {upstream: dns.example}\n", "address of a name server");
+	expect_refused("mesh: a\nnames: {upstream: 0.0.0.0}\n", "address of a name server");
+	expect_refused("mesh: a\nnames: {upstream: 127.77.0.1}\n", "ask itself");
+	expect_refused("mesh: a\nredirect: {cgroup: sys/fs}\n", "is not absolute");
+}
+
+static void config_reads_who_programs_may_run_as(void **state)
+{
+	struct config c = {0};
+
+	assert_int_equal(
+		parse("mesh: a\nruntime: {users: [nobody, www-data], bundles: /srv/b}\n", &c), 0);
+	assert_int_equal(c.n_runtime_users, 2);
+	assert_string_equal(c.runtime_users[1], "www-data");
+	assert_string_equal(c.runtime_bundles, "/srv/b");
+	config_fini(&c);
+	expect_refused("mesh: a\nruntime: {users: [\"-x\"]}\n", "'-x' is not an account name");
+	expect_refused("mesh: a\nruntime: {bundles: /srv/b}\n", "needs runtime.users");
+	expect_refused("mesh: a\nruntime: {users: [nobody], bundles: b}\n", "is not absolute");
+}
+
 static void config_fills_defaults(void **state)
 {
 	struct config c = {0};
@@ -171,7 +245,9 @@ static void config_refuses_what_is_no_number(void **state)
 static void config_refuses_wrong_shapes(void **state)
 {
 	expect_refused("", "nothing is configured");
-	expect_refused("just words\n", "must hold keys");
+	expect_refused("just words\n", "write one key: value a line, a blank behind the colon");
+	expect_refused("mesh:\n", "f:1: 'mesh' is empty; write a value, or leave it out");
+	expect_refused("mesh: a\n\tname: b\n", "indented by blanks, as in man meshd.yaml");
 	expect_refused("mesh: [a]\n", "f:1: mesh must be one value");
 	expect_refused("mesh: a\nports: 3\n", "f:2: ports must hold keys");
 	expect_refused("mesh: a\nseeds: 192.0.2.1\n", "f:2: seeds must be a list");
@@ -208,6 +284,7 @@ static void config_refuses_bad_names(void **state)
 	expect_refused("mesh: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
 		       "is not a mesh name"); /* 64 */
 	expect_accepted("mesh: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
+	expect_accepted("mesh: shop_floor\n"); /* as meshctl ca init takes it */
 	expect_refused("mesh: a\nname: a b\n", "is not a hub name");
 	expect_refused("mesh: a\nuser: -x\n", "is not an account name");
 	expect_refused("mesh: a\ninterface: {name: a/b}\n", "cannot name an interface");
@@ -223,6 +300,8 @@ static void config_refuses_bad_addresses(void **state)
 {
 	expect_refused("mesh: a\nseeds: [hub.example]\n",
 		       "f:2: seed 'hub.example' is not a unicast address");
+	expect_refused("mesh: a\nseeds: [\"fe80::1\"]\n", "f:2: seed 'fe80::1' is of one network");
+	expect_accepted("mesh: a\nseeds: [\"fe80::1%3\"]\n");
 	expect_refused("mesh: a\nseeds: [224.0.0.1]\n", "is not a unicast address");
 	expect_refused("mesh: a\nseeds: [\"[ff02::1]\"]\n", "is not a unicast address");
 	expect_refused("mesh: a\nipv4: {pool: 10.0.0.0}\n", "is not a network");
@@ -243,6 +322,10 @@ static void config_refuses_contradictions(void **state)
 		       "ports.data equals ports.control");
 	expect_refused("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 4999}\n",
 		       "is below beacon.interval_min_ms");
+	/* The other one is a default, and has no line. */
+	expect_refused("mesh: a\nbeacon:\n  interval_min_ms: 40000\n",
+		       "f:3: beacon.interval_max_ms (30000) is below");
+	expect_refused("mesh: a\nports:\n  control: 4877\n", "f:3: ports.data equals");
 	expect_accepted("mesh: a\nbeacon: {interval_min_ms: 5000, interval_max_ms: 5000}\n");
 	expect_refused("mesh: a\nunderlay: {carrier: pigeon}\n",
 		       "f:2: underlay.carrier 'pigeon' is unknown");
@@ -294,7 +377,10 @@ static void config_accepts_the_example(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(config_reads_who_programs_may_run_as),
 		cmocka_unit_test(config_fills_defaults),
+		cmocka_unit_test(config_reads_names_and_redirect),
+		cmocka_unit_test(config_reads_topologies_and_their_centres),
 		cmocka_unit_test(config_reads_every_key),
 		cmocka_unit_test(config_refuses_unknown_key_with_line_and_choices),
 		cmocka_unit_test(config_reports_several_problems_at_once),

@@ -30,6 +30,13 @@ static const struct control_key key = {
 	.cipher = 2,
 };
 
+static const struct control_sender sender = {
+	.serial = 5,
+	.phase = 1,
+	.cipher = 2,
+	.material = "thirty-two bytes of key, and twelve of salt.",
+};
+
 static const struct control_digest_entry entries[] = {
 	{{{0x02, 0, 0, 0, 0, 1}}, 1, 2},
 	{{{0x02, 0, 0, 0, 0, 2}}, 24, 256},
@@ -56,6 +63,7 @@ static void paths_go_both_ways(void **state)
 static void encoders_write_documented_vectors(void **state)
 {
 	uint8_t buf[256], pulls[2][SHA256_LEN];
+	struct control_list list = {.number = 300};
 	int n = control_encode_hello(&hello, buf, sizeof(buf));
 
 	assert_true(n > 0);
@@ -65,6 +73,14 @@ static void encoders_write_documented_vectors(void **state)
 	assert_true(n > 0);
 	sample_check_vector("Documentation/control.rst", "key-offer", buf, (size_t)n);
 	sample_check_seed("selftests/fuzz/corpus/control/key", buf, (size_t)n);
+	n = control_encode_sender_key(&sender, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "sender-key", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/sender-key", buf, (size_t)n);
+	n = control_encode_sender_have(&sender, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "sender-have", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/sender-have", buf, (size_t)n);
 	n = control_encode_digest(entries, 3, buf, sizeof(buf));
 	assert_true(n > 0);
 	sample_check_vector("Documentation/control.rst", "digest", buf, (size_t)n);
@@ -75,6 +91,33 @@ static void encoders_write_documented_vectors(void **state)
 	assert_true(n > 0);
 	sample_check_vector("Documentation/control.rst", "pull", buf, (size_t)n);
 	sample_check_seed("selftests/fuzz/corpus/control/pull", buf, (size_t)n);
+	memset(list.issuer, 0x11, sizeof(list.issuer));
+	memset(list.digest, 0x22, sizeof(list.digest));
+	n = control_encode_lists(&list, 1, buf, sizeof(buf));
+	assert_true(n > 0);
+	sample_check_vector("Documentation/control.rst", "revocations-have", buf, (size_t)n);
+	sample_check_seed("selftests/fuzz/corpus/control/revocations-have", buf, (size_t)n);
+}
+
+static void lists_return_what_was_encoded_and_refuse_too_many(void **state)
+{
+	struct control_list many[CONTROL_LISTS_MAX] = {0}, back[CONTROL_LISTS_MAX];
+	uint8_t buf[1024];
+	int n;
+
+	for (int i = 0; i < CONTROL_LISTS_MAX; i++)
+		many[i].number = (uint64_t)i << 40;
+	n = control_encode_lists(many, CONTROL_LISTS_MAX, buf, sizeof(buf));
+	assert_int_equal(control_decode_lists(buf, (size_t)n, back, CONTROL_LISTS_MAX),
+			 CONTROL_LISTS_MAX);
+	assert_memory_equal(many, back, sizeof(many));
+	assert_int_equal(control_decode_lists(buf, (size_t)n, back, CONTROL_LISTS_MAX - 1),
+			 -EBADMSG);
+	for (int len = 0; len < n; len++)
+		assert_int_equal(control_decode_lists(buf, (size_t)len, back, CONTROL_LISTS_MAX),
+				 -EBADMSG);
+	n = control_encode_lists(many, 0, buf, sizeof(buf));
+	assert_int_equal(control_decode_lists(buf, (size_t)n, back, CONTROL_LISTS_MAX), 0);
 }
 
 static void pull_returns_what_was_encoded_and_refuses_none_and_too_many(void **state)
@@ -146,6 +189,55 @@ static void key_returns_what_was_encoded(void **state)
 	assert_int_equal(back.cipher, key.cipher);
 }
 
+static void sender_returns_what_was_encoded(void **state)
+{
+	struct control_sender back;
+	uint8_t buf[96];
+	int n = control_encode_sender_key(&sender, buf, sizeof(buf));
+
+	assert_int_equal(control_decode_sender_key(buf, (size_t)n, &back), 0);
+	assert_int_equal(back.serial, sender.serial);
+	assert_int_equal(back.phase, sender.phase);
+	assert_int_equal(back.cipher, sender.cipher);
+	assert_memory_equal(back.material, sender.material, sizeof(back.material));
+	assert_int_equal(control_decode_sender_have(buf, (size_t)n, &back), -EBADMSG);
+	for (size_t size = 0; size < (size_t)n; size++)
+		assert_int_equal(control_encode_sender_key(&sender, buf, size), -EMSGSIZE);
+	n = control_encode_sender_have(&sender, buf, sizeof(buf));
+	assert_int_equal(control_decode_sender_have(buf, (size_t)n, &back), 0);
+	assert_int_equal(back.serial, sender.serial);
+	assert_int_equal(back.phase, sender.phase);
+	assert_int_equal(control_decode_sender_key(buf, (size_t)n, &back), -EBADMSG);
+}
+
+static void sender_decoders_reject_bad_values(void **state)
+{
+	static const struct {
+		const char *why;
+		size_t len;
+		uint8_t bytes[8];
+	} bad[] = {
+		{"serial 0", 5, {0xa2, 1, 0, 2, 0}},
+		{"phase 4", 5, {0xa2, 1, 1, 2, 4}},
+		{"no phase", 3, {0xa1, 1, 1}},
+		{"a cipher", 7, {0xa3, 1, 1, 2, 1, 3, 1}},
+	};
+	static const uint8_t good[] = {0xa2, 1, 1, 2, 1};
+	struct control_sender ret = {.serial = 9};
+	uint8_t buf[96];
+	int n = control_encode_sender_key(&sender, buf, sizeof(buf));
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (control_decode_sender_have(bad[i].bytes, bad[i].len, &ret) != -EBADMSG)
+			fail_msg("accepted: %s", bad[i].why);
+	}
+	buf[9]--; /* material of 43 bytes, and one behind it */
+	assert_int_equal(control_decode_sender_key(buf, (size_t)n, &ret), -EBADMSG);
+	assert_int_equal(control_decode_sender_key(buf, (size_t)n - 1, &ret), -EBADMSG);
+	assert_int_equal(ret.serial, 9);
+	assert_int_equal(control_decode_sender_have(good, sizeof(good), &ret), 0);
+}
+
 static void digest_returns_what_was_encoded(void **state)
 {
 	struct control_digest_entry back[3];
@@ -178,8 +270,9 @@ static void fullest_digest_fits_a_body(void **state)
 
 static void decoders_reject_every_truncation_and_tail(void **state)
 {
-	uint8_t bodies[3][257] = {{0}};
-	size_t lens[3];
+	uint8_t bodies[5][257] = {{0}};
+	size_t lens[5];
+	struct control_sender s = {.serial = 9};
 	struct control_hello h = {.link = 9};
 	struct control_key k = {.serial = 9};
 	struct control_digest_entry e[3] = {{.seq = 9}};
@@ -187,7 +280,9 @@ static void decoders_reject_every_truncation_and_tail(void **state)
 	lens[0] = (size_t)control_encode_hello(&hello, bodies[0], 256);
 	lens[1] = (size_t)control_encode_key(&key, bodies[1], 256);
 	lens[2] = (size_t)control_encode_digest(entries, 3, bodies[2], 256);
-	for (size_t b = 0; b < 3; b++) {
+	lens[3] = (size_t)control_encode_sender_key(&sender, bodies[3], 256);
+	lens[4] = (size_t)control_encode_sender_have(&sender, bodies[4], 256);
+	for (size_t b = 0; b < 5; b++) {
 		for (size_t len = 0; len <= lens[b] + 1; len++) {
 			uint8_t *exact = malloc(len ? len : 1);
 
@@ -196,12 +291,17 @@ static void decoders_reject_every_truncation_and_tail(void **state)
 				assert_int_equal(control_decode_hello(exact, len, &h), -EBADMSG);
 				assert_int_equal(control_decode_key(exact, len, &k), -EBADMSG);
 				assert_int_equal(control_decode_digest(exact, len, e, 3), -EBADMSG);
+				assert_int_equal(control_decode_sender_key(exact, len, &s),
+						 -EBADMSG);
+				assert_int_equal(control_decode_sender_have(exact, len, &s),
+						 -EBADMSG);
 			}
 			free(exact);
 		}
 	}
 	assert_int_equal(h.link, 9);
 	assert_int_equal(k.serial, 9);
+	assert_int_equal(s.serial, 9);
 	assert_true(e[0].seq == 9);
 }
 
@@ -317,10 +417,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_go_both_ways),
 		cmocka_unit_test(encoders_write_documented_vectors),
+		cmocka_unit_test(lists_return_what_was_encoded_and_refuse_too_many),
 		cmocka_unit_test(pull_returns_what_was_encoded_and_refuses_none_and_too_many),
 		cmocka_unit_test(hello_returns_what_was_encoded),
 		cmocka_unit_test(hello_may_give_an_ethernet_address_of_one_machine),
 		cmocka_unit_test(key_returns_what_was_encoded),
+		cmocka_unit_test(sender_returns_what_was_encoded),
+		cmocka_unit_test(sender_decoders_reject_bad_values),
 		cmocka_unit_test(digest_returns_what_was_encoded),
 		cmocka_unit_test(fullest_digest_fits_a_body),
 		cmocka_unit_test(decoders_reject_every_truncation_and_tail),

@@ -16,13 +16,15 @@
 
 #include "daemon/lib/memory.h"
 #include "daemon/lib/prng.h"
+#include "daemon/lib/secret.h"
 #include "daemon/shell/daemon.h"
+#include "daemon/wire/control.h"
 
 #define SESSION 4
 #define OTHER_SESSION 6
 
 static struct {
-	char did[128]; /* one letter each: i install, u use, d delete, f failed; sends: digits */
+	char did[128]; /* one letter each: i, r, t install both directions or one, u use, d delete, f failed; sends: digits */
 	int install_error, use_error;
 	uint8_t failed_phase;
 } world;
@@ -49,6 +51,13 @@ void hub_on_timer(struct hub *hub, uint64_t now_ns, struct effects *fx)
 {
 }
 
+const struct hub_settings *hub_get_settings(const struct hub *hub)
+{
+	static const struct hub_settings settings = {.id = {{0x02, 0, 0, 0, 0, 1}}};
+
+	return &settings;
+}
+
 uint64_t hub_next_deadline(const struct hub *hub)
 {
 	return NEVER;
@@ -60,6 +69,10 @@ uint64_t daemon_now_ns(void *arg)
 }
 
 /* ---- the other shells ---- */
+
+void proxy_settle(struct proxy *proxy)
+{
+}
 
 int transport_export_keys(struct transport *transport, uint64_t session, enum key_owner owner,
 			  uint32_t serial, uint8_t phase, uint32_t cipher, uint8_t *rx, uint8_t *tx,
@@ -89,7 +102,7 @@ int datapath_key_install(struct datapath *dp, enum key_owner owner, uint32_t lin
 			 const struct hub_id *hub, uint8_t phase, uint32_t cipher,
 			 const uint8_t *rx, const uint8_t *tx, size_t len)
 {
-	did('i');
+	did(rx && !tx ? 'r' : tx && !rx ? 't' : 'i');
 	return world.install_error;
 }
 
@@ -141,8 +154,7 @@ int datapath_policy(struct datapath *dp, const struct policy_tables *tables)
 	return 0;
 }
 
-int datapath_routes(struct datapath *dp, uint64_t generation, const struct effect_route *routes,
-		    size_t n_routes)
+int datapath_routes(struct datapath *dp, const struct effect *effect)
 {
 	return 0;
 }
@@ -162,6 +174,18 @@ int underlay_send(struct underlay *underlay, const struct endpoint *to, const ui
 		  size_t len)
 {
 	return 0;
+}
+
+void daemon_keep_versions(struct daemon *d)
+{
+}
+
+void daemon_run_revocations(struct daemon *d, const struct effect *effect)
+{
+}
+
+void daemon_keep_bindings(struct daemon *d)
+{
 }
 
 void daemon_run_blob(struct daemon *d, const struct effect *effect)
@@ -255,6 +279,34 @@ static void confirm_of_a_key_not_in_use_is_not_sent(void **state)
 	assert_string_equal(world.did, "ufc4");
 }
 
+static void sender_key(struct daemon *d, uint8_t hub)
+{
+	struct effect *effect = effects_add(&d->fx, EFFECT_KEY_INSTALL);
+
+	effect->key.owner = KEY_OWNER_SENDER;
+	effect->key.hub = (struct hub_id){{0x02, 0, 0, 0, 0, hub}};
+	effect->key.session = SESSION;
+	effect->key.material = secret_new(CONTROL_SENDER_MATERIAL_LEN);
+}
+
+static void own_sender_key_transmits_and_anothers_receives(void **state)
+{
+	sender_key(*state, 1);
+	sender_key(*state, 2);
+	say(*state, SESSION); /* HAVE */
+	daemon_run_effects(*state);
+	assert_string_equal(world.did, "tr4");
+}
+
+static void have_of_a_sender_key_that_was_refused_is_not_sent(void **state)
+{
+	world.install_error = -ENOSPC;
+	sender_key(*state, 2);
+	say(*state, SESSION);
+	daemon_run_effects(*state);
+	assert_string_equal(world.did, "rfc");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +316,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(confirm_of_a_key_not_in_use_is_not_sent, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(own_sender_key_transmits_and_anothers_receives,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(have_of_a_sender_key_that_was_refused_is_not_sent,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("effects", tests, NULL, NULL);

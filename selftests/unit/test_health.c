@@ -137,7 +137,7 @@ static void begin(struct fixture *f, enum manifest_health kind, const char *targ
 	snprintf(f->definition.health_target, sizeof(f->definition.health_target), "%s", target);
 	f->answer = answer;
 	f->answer_len = answer_len;
-	f->health = health_new(&f->loop, &f->definition, on_state, f);
+	f->health = health_new(&f->loop, NULL, &f->definition, SERVICE_AVAILABLE, on_state, f);
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -276,7 +276,8 @@ static void targets_are_checked(void **state)
 	assert_false(health_target_is_valid(MANIFEST_HEALTH_TCP, "here"));
 	assert_true(health_target_is_valid(MANIFEST_HEALTH_HTTP, "/a?b"));
 	assert_false(health_target_is_valid(MANIFEST_HEALTH_HTTP, "/a\r\nX: y"));
-	assert_false(health_target_is_valid(MANIFEST_HEALTH_COMMAND, "/bin/true"));
+	assert_true(health_target_is_valid(MANIFEST_HEALTH_COMMAND, "/bin/true"));
+	assert_false(health_target_is_valid(MANIFEST_HEALTH_COMMAND, "true"));
 }
 
 int main(void)

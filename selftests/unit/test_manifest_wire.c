@@ -184,6 +184,26 @@ static void decode_refuses_content_against_the_schema(void **state)
 	assert_int_equal(decode_with(f, offset_of_text(f, "speech"), 's'), 0);
 }
 
+static void format_of_bodies_travels(void **state)
+{
+	struct fixture *f = *state;
+	struct manifest back;
+	size_t offset;
+
+	f->manifest.body = MANIFEST_BODY_CBOR;
+	encode(f);
+	assert_int_equal(manifest_decode(f->buf, (size_t)f->len, &back), 0);
+	assert_int_equal(back.body, MANIFEST_BODY_CBOR);
+	/* At the end of the body: key 24 32, value. */
+	offset = (size_t)f->len - MANIFEST_SIGNATURE_LEN - 2 - 1;
+	assert_int_equal(f->buf[offset], MANIFEST_BODY_CBOR);
+	f->buf[offset] = 0;
+	assert_int_equal(manifest_decode(f->buf, (size_t)f->len, &back), -EBADMSG);
+	f->buf[offset] = 23;
+	assert_int_equal(manifest_decode(f->buf, (size_t)f->len, &back), 0);
+	assert_int_equal(back.body, MANIFEST_BODY_NONE);
+}
+
 static void schema_refuses_what_it_should(void **state)
 {
 	struct fixture *f = *state;
@@ -204,8 +224,13 @@ static void schema_refuses_what_it_should(void **state)
 	BREAK(m.n_endpoints = 0);
 	BREAK(strcpy(m.endpoints[0], "127.0.0.1"));
 	BREAK(strcpy(m.endpoints[1], "unix:relative"));
+	BREAK(strcpy(m.endpoints[1], "unix:/run/\x1b[31m"));
+	BREAK(strcpy(m.endpoints[1], "unix:/run/\xff"));
 	BREAK(strcpy(m.capabilities[1], "german"));
 	BREAK(strcpy(m.credentials[0], "has space"));
+	BREAK(m.body = __MANIFEST_BODY_END);
+	BREAK(m.body = MANIFEST_BODY_CBOR; m.protocol = MANIFEST_TCP);
+	BREAK(m.body = MANIFEST_BODY_CBOR; m.protocol = MANIFEST_GRPC);
 	BREAK(m.slots = 0);
 	BREAK(m.slots = MANIFEST_SLOTS_MAX + 1);
 	BREAK(m.health_interval_ms = 0);
@@ -270,9 +295,113 @@ static void catalogue_out_of_order_or_of_unknown_state_is_refused(void **state)
 	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), -EBADMSG);
 }
 
+static struct catalogue sample_rollbacks(const struct fixture *f)
+{
+	struct catalogue catalogue = sample_catalogue(f);
+
+	catalogue.n_rollbacks = 2;
+	memset(catalogue.rollbacks[0].build, 0x33, SHA256_LEN);
+	memset(catalogue.rollbacks[1].build, 0x44, SHA256_LEN);
+	catalogue.rollbacks[0].new_n = 60;
+	catalogue.rollbacks[0].new_bad = 20;
+	catalogue.rollbacks[0].old_n = 1200;
+	catalogue.rollbacks[0].old_bad = 11;
+	catalogue.rollbacks[1].by_latency = true;
+	return catalogue;
+}
+
+static void rollbacks_come_back_as_they_went(void **state)
+{
+	struct catalogue catalogue = sample_rollbacks(*state), back;
+	uint8_t buf[CATALOGUE_MAX];
+	int len = catalogue_encode(&catalogue, buf, sizeof(buf));
+
+	assert_true(len > 0);
+	sample_check_vector("Documentation/manifest.rst", "rollbacks", buf, (size_t)len);
+	sample_check_seed("selftests/fuzz/corpus/manifest/rollbacks", buf, (size_t)len);
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), 0);
+	assert_int_equal(back.n_rollbacks, 2);
+	assert_memory_equal(back.rollbacks, catalogue.rollbacks, 2 * sizeof(back.rollbacks[0]));
+	for (int i = 0; i < len; i++)
+		assert_int_equal(catalogue_decode(buf, (size_t)i, &back), -EBADMSG);
+}
+
+static void fullest_catalogue_with_rollbacks_fits(void **state)
+{
+	struct catalogue catalogue = sample_rollbacks(*state), back;
+	uint8_t buf[CATALOGUE_MAX];
+	int len;
+
+	catalogue.n = CATALOGUE_ENTRIES_MAX;
+	for (size_t i = 0; i < catalogue.n; i++)
+		memset(catalogue.entries[i].digest, (int)i, SHA256_LEN);
+	catalogue.n_rollbacks = CATALOGUE_ROLLBACKS_MAX;
+	for (size_t i = 0; i < catalogue.n_rollbacks; i++) {
+		memset(&catalogue.rollbacks[i], 0xff, sizeof(catalogue.rollbacks[i]));
+		memset(catalogue.rollbacks[i].build, (int)i, SHA256_LEN);
+		catalogue.rollbacks[i].by_latency = true;
+	}
+	len = catalogue_encode(&catalogue, buf, sizeof(buf));
+	assert_true(len > 0);
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), 0);
+	assert_int_equal(back.n_rollbacks, CATALOGUE_ROLLBACKS_MAX);
+}
+
+/* Each byte that is wrong in its own way, in the catalogue of sample_rollbacks(). */
+static void rollbacks_against_the_schema_are_refused(void **state)
+{
+	struct catalogue catalogue = sample_rollbacks(*state), back;
+	uint8_t buf[CATALOGUE_MAX];
+	int len = catalogue_encode(&catalogue, buf, sizeof(buf));
+	uint8_t *second = buf + len - 40, saved;
+
+	assert_int_equal(second[0], 0x86); /* an array of six */
+	memset(second + 3, 0x33, SHA256_LEN); /* twice the same build */
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), -EBADMSG);
+	memset(second + 3, 0x44, SHA256_LEN);
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), 0);
+	buf[len - 1] = 1; /* one bad of no samples */
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), -EBADMSG);
+	buf[len - 1] = 0;
+	saved = second[0];
+	second[0] = 0x85;
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), -EBADMSG);
+	second[0] = saved;
+	second[35] = 0x01; /* a number where a truth value belongs */
+	assert_int_equal(catalogue_decode(buf, (size_t)len, &back), -EBADMSG);
+}
+
+static void empty_list_of_rollbacks_is_refused(void **state)
+{
+	static const uint8_t bytes[] = {0xa3, 0x01, 0x46, 0x02, 0,    0,    0,
+					0,    1,    0x02, 0x80, 0x18, 0x20, 0x80};
+	struct catalogue back;
+
+	assert_int_equal(catalogue_decode(bytes, sizeof(bytes), &back), -EBADMSG);
+}
+
+static void programs_are_served_by_what_the_proxy_translates(void **state)
+{
+	static const bool served[__MANIFEST_PROTOCOL_END][__MANIFEST_PROTOCOL_END] = {
+		/* by what a program wants */
+		[MANIFEST_TCP] = {[MANIFEST_TCP] = true},
+		[MANIFEST_UDP] = {[MANIFEST_UDP] = true},
+		[MANIFEST_HTTP1] =
+			{[MANIFEST_HTTP1] = true, [MANIFEST_HTTP2] = true, [MANIFEST_GRPC] = true},
+		[MANIFEST_HTTP2] = {[MANIFEST_HTTP1] = true, [MANIFEST_HTTP2] = true},
+		[MANIFEST_GRPC] = {[MANIFEST_GRPC] = true},
+	};
+
+	for (uint8_t wanted = 0; wanted < __MANIFEST_PROTOCOL_END; wanted++)
+		for (uint8_t protocol = 0; protocol < __MANIFEST_PROTOCOL_END; protocol++)
+			assert_int_equal(manifest_protocol_serves(protocol, wanted),
+					 served[wanted][protocol]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(programs_are_served_by_what_the_proxy_translates),
 		cmocka_unit_test_setup_teardown(encode_writes_documented_vector, setup, teardown),
 		cmocka_unit_test_setup_teardown(decode_returns_what_was_encoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_same_content_has_the_same_digest, setup,
@@ -283,11 +412,18 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(decode_refuses_content_against_the_schema, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(format_of_bodies_travels, setup, teardown),
 		cmocka_unit_test_setup_teardown(schema_refuses_what_it_should, setup, teardown),
 		cmocka_unit_test_setup_teardown(catalogue_comes_back_as_it_went, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_catalogue_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			catalogue_out_of_order_or_of_unknown_state_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(rollbacks_come_back_as_they_went, setup, teardown),
+		cmocka_unit_test_setup_teardown(fullest_catalogue_with_rollbacks_fits, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(rollbacks_against_the_schema_are_refused, setup,
+						teardown),
+		cmocka_unit_test(empty_list_of_rollbacks_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "tools/meshctl/client.h"
 #include "tools/meshctl/commands.h"
 #include "tools/meshctl/echo.h"
-#include "tools/meshctl/format.h"
+#include "tools/lib/format.h"
 #include "tools/meshctl/output.h"
 #include "tools/meshctl/views.h"
 
@@ -135,10 +135,12 @@ static void text_of_others_cannot_reach_the_terminal(void **state)
 #define HUBS                                                                               \
 	"{\"hubs\":[{\"id\":\"02:aa:bb:cc:dd:01\",\"name\":\"alpha\",\"ula\":\"fd5e::1\"," \
 	"\"ipv4\":null,\"is_self\":true,\"is_neighbour\":false,\"is_reachable\":true,"     \
-	"\"has_seal\":false,\"hops\":0,\"cost_us\":0,\"links\":2,\"heard_ms\":null},"      \
+	"\"has_seal\":false,\"has_frames\":true,\"has_datapath\":true,\"hops\":0,"         \
+	"\"cost_us\":0,\"links\":2,\"heard_ms\":null},"                                    \
 	"{\"id\":\"02:aa:bb:cc:dd:05\",\"name\":\"echo\",\"ula\":\"fd5e::5\",\"ipv4\":"    \
 	"\"10.77.0.5\",\"is_self\":false,\"is_neighbour\":false,\"is_reachable\":false,"   \
-	"\"has_seal\":true,\"hops\":null,\"cost_us\":null,\"links\":1,\"heard_ms\":192000}]}"
+	"\"has_seal\":true,\"has_frames\":false,\"has_datapath\":false,\"hops\":null,"     \
+	"\"cost_us\":null,\"links\":1,\"heard_ms\":192000}]}"
 
 static void hubs_are_aligned(void **state)
 {
@@ -146,11 +148,11 @@ static void hubs_are_aligned(void **state)
 	assert_string_equal(
 		printed(),
 		"NAME     ID                 IPV6     IPV4              HOPS  COST  LINKS  "
-		"NEIGHBOUR  SEAL  HEARD\n"
+		"NEIGHBOUR  FRAMES     SEAL  HEARD\n"
 		"alpha *  02:aa:bb:cc:dd:01  fd5e::1  -                    0  0 us      2  "
-		"-          -         -\n"
+		"-          yes        -         -\n"
 		"echo     02:aa:bb:cc:dd:05  fd5e::5  10.77.0.5  unreachable     -      1  "
-		"-          yes   3m12s\n");
+		"-          no module  yes   3m12s\n");
 }
 
 static void tables_have_no_colour_unless_wanted(void **state)
@@ -189,9 +191,12 @@ static void routes_name_the_neighbour_and_the_weight(void **state)
 	draw(draw_routes, "{\"generation\":9,\"routes\":[{\"hub_name\":\"delta\",\"via\":["
 			  "{\"link\":1,\"peer_name\":\"bravo\",\"weight\":3},"
 			  "{\"link\":2,\"peer_name\":\"charlie\",\"weight\":1}],"
-			  "\"backup\":{\"link\":7,\"peer_name\":null}}]}");
+			  "\"backup\":{\"link\":7,\"peer_name\":null}},"
+			  "{\"backup\":{\"link\":2,\"peer_name\":\"echo\","
+			  "\"tunnel\":\"02:aa:bb:cc:dd:04\",\"tunnel_name\":\"delta\"}}]}");
 	expect_contains(printed(), "bravo (1) x3, charlie (2) x1");
 	expect_contains(printed(), "? (7)");
+	expect_contains(printed(), "echo (2), tunnel to delta");
 	expect_contains(printed(), "generation 9");
 }
 
@@ -229,6 +234,31 @@ static void config_prints_lists_of_mappings_and_leaves_out_what_is_unset(void **
 				       "# qos:\n  # links:\n");
 }
 
+static void proxy_shows_provider_shared_one_and_errors(void **state)
+{
+	draw(draw_proxy,
+	     "{\"port\":4879,\"entries\":[{\"service\":\"speech\",\"listen\":\"127.0.0.1:80\","
+	     "\"error\":null,\"provider\":\"02:00:00:00:00:01\",\"provider_name\":\"beta\","
+	     "\"ends\":{\"done\":9,\"client-reset\":9,\"timeout\":2,\"refused\":3},"
+	     "\"first_byte\":{\"p50_us\":128,\"p99_us\":4096}},"
+	     "{\"service\":\"lights\",\"listen\":\"127.0.0.1:81\",\"error\":\"address in use\","
+	     "\"provider\":null,\"shared\":\"192.0.2.1:80\"},"
+	     "{\"service\":\"clock\",\"listen\":\"127.0.0.1:123\",\"error\":null,\"is_udp\":true,"
+	     "\"datagrams\":{\"dropped_queue\":40,\"dropped_limit\":2,\"dropped_socket\":700}}],"
+	     "\"provided\":[{\"service\":\"tills\",\"connections\":4}],"
+	     "\"totals\":{\"connections\":7,\"trunks\":1}}");
+	expect_contains(printed(), "beta");
+	expect_contains(printed(), " 5 ");
+	expect_contains(printed(), "127.0.0.1:81: address in use");
+	expect_contains(printed(), "shared 192.0.2.1:80");
+	expect_contains(printed(), "tills");
+	expect_contains(printed(), "127.0.0.1:123 udp");
+	expect_contains(printed(), " 742 ");
+	expect_contains(printed(), "port 4879, 7 connections over 1 trunks\n");
+	draw(draw_proxy, "{\"port\":4879,\"totals\":{\"connections\":7,\"trunks\":1,\"bulk\":2}}");
+	expect_contains(printed(), "7 connections over 1 trunks, 2 with TLS of their own\n");
+}
+
 static void qos_has_a_line_for_each_class_of_a_link_with_a_rate(void **state)
 {
 	draw(draw_qos,
@@ -258,19 +288,132 @@ static void filter_shows_zones_acl_and_guards(void **state)
 	expect_contains(printed(), "Hops at most 4.");
 }
 
+static void revocations_show_hubs_and_serials(void **state)
+{
+	draw(draw_revocations,
+	     "{\"lists\": [{\"root\": \"00112233445566778899\", \"number\": 7, \"issued_s\": "
+	     "1767312000, \"revoked\": [{\"kind\": \"hub\", \"hub\": \"02:11:22:33:44:55\", "
+	     "\"reason\": \"key-compromise\", \"revoked_s\": 1767312000}, {\"kind\": "
+	     "\"certificate\", \"serial\": \"0a1b\"}]}, {\"number\": 1, \"revoked\": []}]}");
+	expect_contains(printed(), "List 7 of root 0011223344556677, of 2026-01-0");
+	expect_contains(printed(), "02:11:22:33:44:55");
+	expect_contains(printed(), "key-compromise");
+	expect_contains(printed(), "0a1b");
+	expect_contains(printed(), "it revokes nothing");
+}
+
 static void empty_lists_are_sentences(void **state)
 {
+	draw(draw_revocations, "{\"lists\":[]}");
+	expect_contains(printed(), "no list of revocations is in force");
 	draw(draw_links, "{\"links\":[]}");
 	expect_contains(printed(), "no link");
 	draw(draw_drops, "{\"datapath\":{\"drops\":[{\"reason\":\"crypto\",\"frames\":0}]}}");
 	expect_contains(printed(), "no frame was dropped");
 }
 
+static void versions_show_rulings_shares_and_wishes(void **state)
+{
+	draw(draw_versions,
+	     "{\"versions\":[{\"name\":\"speech\",\"version\":\"1.1.0\",\"state\":"
+	     "\"rolled back\",\"providers\":2,\"share_permille\":55,\"samples\":60,\"errors\":20,"
+	     "\"median_us\":null,\"against\":\"1.0.0\",\"told_by\":[{}],\"ruling\":{\"text\":"
+	     "\"20 of 60 samples failed\",\"unix_s\":0}}],\"wishes\":[{\"name\":\"speech\","
+	     "\"pin\":\"1.0.0\",\"canary\":\"1.1.0\",\"canary_permille\":55}]}");
+	expect_contains(printed(), "rolled back");
+	expect_contains(printed(), "5.5 %");
+	expect_contains(printed(), "20 of 60 samples failed");
+	expect_contains(printed(), "speech is pinned to 1.0.0");
+	expect_contains(printed(), "1.1.0 gets 55 permille");
+}
+
+static void canary_that_nobody_offers_says_so(void **state)
+{
+	draw(draw_versions,
+	     "{\"versions\":[],\"wishes\":[{\"name\":\"speech\",\"canary\":\"2.0.0\","
+	     "\"canary_permille\":50,\"canary_providers\":1}]}");
+	expect_contains(printed(), "speech: 2.0.0 gets 50 permille of new leases\n");
+	draw(draw_versions,
+	     "{\"versions\":[],\"wishes\":[{\"name\":\"speech\",\"canary\":\"2.0.0\","
+	     "\"canary_permille\":50,\"canary_providers\":0}]}");
+	expect_contains(printed(), "of new leases, but nobody offers it now: ");
+	draw(draw_explain, "{\"state\":\"none\",\"name\":\"speech\",\"canary\":\"1.1.0\","
+			   "\"canary_permille\":55,\"is_canary\":false,\"canary_providers\":0}");
+	expect_contains(printed(), "this request is in the rest, but nobody offers it now: ");
+}
+
+static void shares_are_of_a_canary_and_of_the_rest(void **state)
+{
+	draw(draw_versions,
+	     "{\"versions\":[{\"name\":\"a\",\"version\":\"1.0.0\",\"share_permille\":1000},"
+	     "{\"name\":\"a\",\"version\":\"1.1.0\",\"share_permille\":1000,\"state\":\"rolled "
+	     "back\"},"
+	     "{\"name\":\"b\",\"version\":\"1.0.0\",\"share_permille\":955},"
+	     "{\"name\":\"b\",\"version\":\"2.0.0\",\"share_permille\":45}],"
+	     "\"wishes\":[{\"name\":\"b\",\"canary\":\"2.0.0\",\"canary_permille\":45}]}");
+	assert_null(strstr(printed(), "100.0 %"));
+	expect_contains(printed(), " any ");
+	expect_contains(printed(), " last ");
+	expect_contains(printed(), " rest of 95.5 % ");
+	expect_contains(printed(), " 4.5 % ");
+}
+
+static void service_shows_what_users_here_saw(void **state)
+{
+	draw(draw_service, "{\"services\":[{\"name\":\"speech\",\"version\":\"1.0.0\",\"hub_name\":"
+			   "\"a\",\"is_own\":"
+			   "true,\"price_micro\":20,\"available\":{\"slots\":8,\"cpu_milli\":4000,"
+			   "\"memory_mib\":64},"
+			   "\"health\":{\"kind\":\"tcp\",\"interval_ms\":500},\"live\":{\"free_"
+			   "slots\":7,\"requests\":"
+			   "12,\"errors\":4,\"error_permille\":412,\"latency_us\":9000}}]}");
+	expect_contains(printed(), "speech 1.0.0 at a (this hub)\n");
+	expect_contains(printed(),
+			"seen here    12 requests, 4 failed; lately 9.0 ms, 41 % fail\n");
+	expect_contains(printed(), "has          cpu 4000 m, memory 64 MiB\n");
+	expect_contains(printed(), "health check tcp, every 500 ms\n");
+	assert_null(strstr(printed(), "a lease needs"));
+	draw(draw_service, "{\"services\":[{\"name\":\"speech\",\"live\":{\"requests\":0}}]}");
+	expect_contains(printed(), "seen here    no request yet\n");
+}
+
+static void version_that_is_offered_is_seen_now(void **state)
+{
+	draw(draw_service_history, "{\"versions\":[{\"name\":\"a\",\"is_current\":true,\"first_"
+				   "unix_s\":0,\"last_unix_s\":1}]}");
+	expect_contains(printed(), "  -           now  ");
+}
+
+static void versions_that_are_not_on_disk_say_so(void **state)
+{
+	draw(draw_versions_kept, "{\"versions\":[],\"wishes\":[],\"is_kept\":true}");
+	assert_null(strstr(printed(), "disk"));
+	draw(draw_versions_kept, "{\"versions\":[],\"wishes\":[],\"is_kept\":false,"
+				 "\"kept_error\":\"it is \\u001bfull\"}");
+	expect_contains(printed(), "not on disk, and forgotten if meshd restarts: it is ?full\n");
+}
+
+static void versions_without_any_say_so(void **state)
+{
+	draw(draw_versions, "{\"versions\":[],\"wishes\":[]}");
+	expect_contains(printed(), "no version is known");
+}
+
+static void explanation_shows_pin_and_canary(void **state)
+{
+	draw(draw_explain, "{\"state\":\"none\",\"name\":\"speech\",\"canary\":\"1.1.0\","
+			   "\"canary_permille\":55,\"is_canary\":true}");
+	expect_contains(printed(), "canary 1.1.0 has 55 permille; this request is in its share");
+	draw(draw_explain, "{\"state\":\"none\",\"name\":\"speech\",\"pin\":\"1.0.0\"}");
+	expect_contains(printed(), "pinned to 1.0.0");
+}
+
 static void views_take_answers_of_any_shape(void **state)
 {
 	static const output_draw_fn views[] = {
-		draw_status,   draw_hubs,  draw_links, draw_routes, draw_path,
-		draw_sessions, draw_stats, draw_drops, draw_config, draw_log,
+		draw_status,   draw_hubs,	   draw_links,	 draw_routes, draw_path,
+		draw_sessions, draw_stats,	   draw_drops,	 draw_config, draw_log,
+		draw_versions, draw_versions_kept, draw_explain, draw_proxy,
 	};
 	static const char *const shapes[] = {
 		"{}",
@@ -281,10 +424,14 @@ static void views_take_answers_of_any_shape(void **state)
 		"\"warnings\":[7],\"config\":[1],\"lines\":[null],\"datapath\":{\"drops\":[[]]}}",
 		"{\"hubs\":[7],\"links\":[null,\"\"],\"routes\":[{\"via\":[7],\"backup\":{}}],"
 		"\"is_reachable\":true,\"path\":[{}],\"sessions\":[{\"age_ms\":-1}],\"warnings\":"
-		"[{}],\"config\":{\"a\":[[[]]],\"b\":{}},\"lines\":[{\"unix_ms\":9e99}],"
+		"[{}],\"entries\":[{\"ends\":7,\"first_byte\":[],\"error\":\"\"}],\"provided\":[7],"
+		"\"totals\":3,\"config\":{\"a\":[[[]]],\"b\":{}},\"lines\":[{\"unix_ms\":9e99}],"
 		"\"datapath\":{\"drops\":[{\"frames\":-4}]},\"certificate\":{}}",
 		"{\"lines\":[{\"unix_ms\":9223372036854775807}],\"links\":[{\"rx_phases\":"
 		"[1,2,3,4,5,6,7,8,9,10,9223372036854775807],\"rtt_us\":9223372036854775807}]}",
+		"{\"versions\":[7,{\"ruling\":[],\"told_by\":7,\"share_permille\":-1},{\"ruling\":"
+		"{\"unix_s\":9223372036854775807,\"text\":7}}],\"wishes\":[null,{\"pin\":7},"
+		"{\"canary\":\"\"}],\"pin\":\"\",\"candidates\":{}}",
 	};
 
 	for (size_t v = 0; v < sizeof(views) / sizeof(views[0]); v++)
@@ -527,6 +674,32 @@ static void echo_takes_its_own_replies_only(void **state)
 		assert_int_equal(echo_parse(&datagram6, packet + 20, len, &seq, &got_ns), -EAGAIN);
 }
 
+static void descriptor_of_a_service_is_shown(void **state)
+{
+	draw(draw_service,
+	     "{\"services\":[{\"name\":\"books\",\"version\":\"1.0.0\",\"descriptor\":{"
+	     "\"digest\":\"abcd\",\"n_methods\":3,\"n_paths\":2,\"methods\":["
+	     "{\"name\":\"p.S/Get\",\"input\":\"p.M\",\"output\":\"p.N\",\"paths\":["
+	     "{\"method\":\"GET\",\"path\":\"/v1/{a}\",\"body\":null,\"response_body\":\"b\"},"
+	     "{\"method\":\"PUT\",\"path\":\"/v1/"
+	     "\\u001b[2J\",\"body\":\"*\",\"response_body\":null}]},"
+	     "{\"name\":\"p.S/Talk\",\"input\":\"p.M\",\"output\":\"p.N\","
+	     "\"is_client_streaming\":true,\"is_server_streaming\":true}]}}]}");
+	assert_non_null(strstr(printed(), "  descriptor   abcd\n"
+					  "    POST /p.S/Get (p.M) returns (p.N)\n"
+					  "      GET /v1/{a} answer b\n"
+					  "      PUT /v1/?[2J body *\n"
+					  "    POST /p.S/Talk (stream p.M) returns (stream p.N)\n"
+					  "    and 1 more\n"));
+}
+
+static void service_without_descriptor_shows_none(void **state)
+{
+	draw(draw_service, "{\"services\":[{\"name\":\"a\",\"descriptor\":null},"
+			   "{\"name\":\"b\"},{\"name\":\"c\",\"descriptor\":5}]}");
+	assert_null(strstr(printed(), "descriptor"));
+}
+
 int main(void)
 {
 #define ON_CTL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -536,6 +709,8 @@ int main(void)
 		cmocka_unit_test(sizes_and_counts_are_scaled),
 		cmocka_unit_test(percentages_do_not_hide_small_loss),
 		cmocka_unit_test(text_of_others_cannot_reach_the_terminal),
+		ON_CTL(descriptor_of_a_service_is_shown),
+		ON_CTL(service_without_descriptor_shows_none),
 		ON_CTL(hubs_are_aligned),
 		ON_CTL(tables_have_no_colour_unless_wanted),
 		ON_CTL(json_is_the_answer_as_it_came),
@@ -545,9 +720,19 @@ int main(void)
 		ON_CTL(status_without_warnings_says_all_is_well),
 		ON_CTL(config_is_printed_as_its_file),
 		ON_CTL(config_prints_lists_of_mappings_and_leaves_out_what_is_unset),
+		ON_CTL(proxy_shows_provider_shared_one_and_errors),
 		ON_CTL(qos_has_a_line_for_each_class_of_a_link_with_a_rate),
 		ON_CTL(filter_shows_zones_acl_and_guards),
+		ON_CTL(revocations_show_hubs_and_serials),
 		ON_CTL(empty_lists_are_sentences),
+		ON_CTL(versions_show_rulings_shares_and_wishes),
+		ON_CTL(versions_without_any_say_so),
+		ON_CTL(canary_that_nobody_offers_says_so),
+		ON_CTL(versions_that_are_not_on_disk_say_so),
+		ON_CTL(version_that_is_offered_is_seen_now),
+		ON_CTL(service_shows_what_users_here_saw),
+		ON_CTL(shares_are_of_a_canary_and_of_the_rest),
+		ON_CTL(explanation_shows_pin_and_canary),
 		ON_CTL(views_take_answers_of_any_shape),
 		ON_CTL(hostile_names_stay_inside_their_cell),
 		ON_CTL(top_computes_rates_over_the_daemons_clock),

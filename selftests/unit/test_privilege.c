@@ -11,6 +11,7 @@
 #include <cap-ng.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -66,6 +67,27 @@ static int filter_and_load_bpf(void)
 	return filter() ? 99 : (int)syscall(SYS_bpf, 0, NULL, 0);
 }
 
+static int filter_and_look_into_a_map(void)
+{
+	return filter() ? 99 : (int)syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, NULL, 0);
+}
+
+static int filter_and_open_a_map(void)
+{
+	return filter() ? 99 : (int)syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, NULL, 0);
+}
+
+/* Refused by the kernel, as there is no such map, and not by the filter. */
+static int filter_and_change_a_map(void)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)-1};
+
+	if (filter())
+		return 99;
+	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) == 0 ||
+	       syscall(SYS_bpf, BPF_MAP_DELETE_ELEM, &attr, sizeof(attr)) == 0;
+}
+
 static int filter_and_work(void)
 {
 	if (filter())
@@ -80,11 +102,14 @@ static void filter_kills_what_a_daemon_never_does(void **state)
 	assert_int_equal(in_child(filter_and_execute), CHILD_SIGNAL + SIGSYS);
 	assert_int_equal(in_child(filter_and_unshare), CHILD_SIGNAL + SIGSYS);
 	assert_int_equal(in_child(filter_and_load_bpf), CHILD_SIGNAL + SIGSYS);
+	assert_int_equal(in_child(filter_and_look_into_a_map), CHILD_SIGNAL + SIGSYS);
+	assert_int_equal(in_child(filter_and_open_a_map), CHILD_SIGNAL + SIGSYS);
 }
 
 static void filter_lets_a_daemon_work(void **state)
 {
 	assert_int_equal(in_child(filter_and_work), 0);
+	assert_int_equal(in_child(filter_and_change_a_map), 0);
 }
 
 static bool has(unsigned int capability)

@@ -248,6 +248,31 @@ static void wants_are_tried_again_ever_more_slowly(void **state)
 	assert_false(registry_want_add_asker(want, 99));
 }
 
+/* A service that flaps: each state is a catalogue, all within the time that they are kept. */
+static void old_bytes_make_room_for_new_ones_and_those_in_use_stay(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t bytes[CATALOGUE_MAX] = {0}, digest[SHA256_LEN], first[SHA256_LEN];
+
+	learn(f, 0, "1.0.0");
+	for (uint32_t i = 0; i < 3 * REGISTRY_BYTES_MAX / sizeof(bytes); i++) {
+		f->now += 10 * NSEC_PER_MSEC;
+		memcpy(bytes, &i, sizeof(i));
+		assert_non_null(registry_add_blob(f->registry, f->now, bytes, sizeof(bytes)));
+		if (i == 0)
+			sha256(bytes, sizeof(bytes), first);
+		if (f->now >= registry_deadline(f->registry))
+			while (registry_expire(f->registry, f->now, digest))
+				;
+	}
+	sha256(bytes, sizeof(bytes), digest);
+	assert_non_null(registry_find_blob(f->registry, digest));
+	assert_null(registry_find_blob(f->registry, first));
+	assert_non_null(registry_find_blob(f->registry, f->catalogue_digest));
+	assert_non_null(registry_find_blob(f->registry, f->manifest_digest));
+	assert_int_equal(registry_count(f->registry), 1);
+}
+
 static void bytes_nobody_names_expire_and_those_in_use_stay(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +317,50 @@ static void bytes_of_all_are_bounded(void **state)
 	assert_int_equal(kept, REGISTRY_BYTES_MAX / MANIFEST_MAX);
 }
 
+static void announce_rollback(struct fixture *f, int who, uint8_t build, uint32_t bad)
+{
+	struct catalogue catalogue = {.hub = f->hub[who], .n_rollbacks = 1};
+	uint8_t bytes[CATALOGUE_MAX];
+	const struct registry_blob *blob;
+	int len;
+
+	memset(catalogue.rollbacks[0].build, build, SHA256_LEN);
+	catalogue.rollbacks[0].new_n = 100;
+	catalogue.rollbacks[0].new_bad = bad;
+	len = catalogue_encode(&catalogue, bytes, sizeof(bytes));
+	assert_true(len > 0);
+	blob = registry_add_blob(f->registry, f->now, bytes, (size_t)len);
+	assert_int_equal(
+		registry_set_catalogue(f->registry, f->now, 0, &f->hub[who], blob->digest, 0), 0);
+}
+
+static size_t tellers(struct fixture *f, uint8_t build)
+{
+	uint8_t key[SHA256_LEN];
+	struct hub_id hub;
+	size_t i = 0, n = 0;
+
+	memset(key, build, sizeof(key));
+	while (registry_find_rollback(f->registry, key, &i, &hub))
+		n++;
+	return n;
+}
+
+static void rollbacks_are_found_as_long_as_a_catalogue_tells_them(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(tellers(f, 0x11), 0);
+	announce_rollback(f, 0, 0x11, 20);
+	announce_rollback(f, 1, 0x11, 30);
+	assert_int_equal(tellers(f, 0x11), 2);
+	announce_rollback(f, 0, 0x22, 20);
+	assert_int_equal(tellers(f, 0x11), 1);
+	assert_int_equal(tellers(f, 0x22), 1);
+	registry_forget_hub(f->registry, f->now, &f->hub[1]);
+	assert_int_equal(tellers(f, 0x11), 0);
+}
+
 static void history_of_one_service_is_bounded_and_forgets_the_oldest(void **state)
 {
 	struct fixture *f = *state;
@@ -307,6 +376,76 @@ static void history_of_one_service_is_bounded_and_forgets_the_oldest(void **stat
 		n++;
 	assert_int_equal(n, REGISTRY_VERSIONS_PER_SERVICE_MAX);
 	assert_string_equal(registry_version_at(f->registry, 0)->version_text, "1.0.3");
+}
+
+static struct registry_version past_version(uint8_t digest, int64_t first_unix_s)
+{
+	struct registry_version version = {.hub = {{2, 1}},
+					   .name = "speech",
+					   .version_text = "1.0.0",
+					   .digest = {digest},
+					   .first_unix_s = first_unix_s,
+					   .last_unix_s = first_unix_s + 10,
+					   .requests = 10,
+					   .errors = 1,
+					   .latency_us_sum = 900};
+
+	return version;
+}
+
+static void history_of_an_earlier_run_comes_back_in_order_of_first_seen(void **state)
+{
+	static const int64_t told[] = {300, 100, 400, 200}; /* as they were seen last, say */
+	struct fixture *f = *state;
+
+	for (uint8_t i = 0; i < 4; i++) {
+		struct registry_version version = past_version(i, told[i]);
+
+		assert_true(registry_restore_version(f->registry, &version));
+	}
+	for (int64_t i = 0; i < 4; i++)
+		assert_int_equal(registry_version_at(f->registry, (size_t)i)->first_unix_s,
+				 100 * (i + 1));
+}
+
+static void version_is_seen_until_it_goes(void **state)
+{
+	struct fixture *f = *state;
+	const struct registry_version *line;
+	int64_t came;
+
+	learn(f, 0, "1.0.0");
+	line = registry_version_at(f->registry, 0);
+	came = line->first_unix_s;
+	assert_true(came > 0);
+	assert_int_equal(registry_last_seen_s(line, f->now), came);
+	assert_int_equal(registry_last_seen_s(line, f->now + 100 * NSEC_PER_SEC), came + 100);
+	registry_forget_hub(f->registry, f->now + 200 * NSEC_PER_SEC, &line->hub);
+	line = registry_version_at(f->registry, 0);
+	assert_false(line->is_current);
+	assert_int_equal(line->last_unix_s, came + 200);
+	assert_int_equal(registry_last_seen_s(line, f->now + 300 * NSEC_PER_SEC), came + 200);
+}
+
+static void history_that_is_read_late_adds_to_what_was_seen_since(void **state)
+{
+	struct fixture *f = *state;
+	struct registry_version version;
+	const struct registry_version *line;
+
+	learn(f, 0, "1.0.0");
+	registry_result(f->registry, f->now, registry_at(f->registry, 0), false, 100);
+	version = *registry_version_at(f->registry, 0);
+	version.first_unix_s = 1;
+	version.requests = 10;
+	version.errors = 2;
+	version.latency_us_sum = 900;
+	assert_false(registry_restore_version(f->registry, &version));
+	line = registry_version_at(f->registry, 0);
+	assert_true(line->is_current);
+	assert_int_equal(line->first_unix_s, 1);
+	assert_true(line->requests == 11 && line->errors == 2 && line->latency_us_sum == 1000);
+	assert_null(registry_version_at(f->registry, 1));
 }
 
 static void latency_rises_at_once_and_falls_slowly(void **state)
@@ -361,9 +500,14 @@ int main(void)
 		TEST(malformed_and_later_formats_are_refused),
 		TEST(wants_are_tried_again_ever_more_slowly),
 		TEST(bytes_nobody_names_expire_and_those_in_use_stay),
+		TEST(old_bytes_make_room_for_new_ones_and_those_in_use_stay),
 		TEST(cached_bytes_are_used_without_asking_anybody),
 		TEST(bytes_of_all_are_bounded),
+		TEST(rollbacks_are_found_as_long_as_a_catalogue_tells_them),
 		TEST(history_of_one_service_is_bounded_and_forgets_the_oldest),
+		TEST(history_of_an_earlier_run_comes_back_in_order_of_first_seen),
+		TEST(version_is_seen_until_it_goes),
+		TEST(history_that_is_read_late_adds_to_what_was_seen_since),
 		TEST(latency_rises_at_once_and_falls_slowly),
 		TEST(errors_are_noticed_and_forgiven),
 	};

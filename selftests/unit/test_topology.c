@@ -69,6 +69,27 @@ static void put_tells_whether_links_changed(void **state)
 	r.links[0].cost_us++;
 	put(*state, S, &r, &changed);
 	assert_true(changed);
+	r.links[0].is_frameless = true;
+	put(*state, S, &r, &changed);
+	assert_true(changed);
+}
+
+static void database_tells_whether_there_are_links_without_frames(void **state)
+{
+	struct record r = record_of(2, 1, 1, 7);
+	bool changed;
+
+	put(*state, S, &r, &changed);
+	assert_false(lsdb_has_frameless(*state));
+	r.seq++;
+	r.links[0].is_frameless = true;
+	r.datapath = RECORD_DATAPATH_THERE;
+	put(*state, S, &r, &changed);
+	assert_true(lsdb_has_frameless(*state));
+	assert_int_equal(lsdb_find(*state, &r.hub)->datapath, RECORD_DATAPATH_THERE);
+	lsdb_drop(*state, S, &r.hub);
+	assert_false(lsdb_has_frameless(*state));
+	assert_int_equal(lsdb_find(*state, &r.hub)->datapath, RECORD_DATAPATH_NOT_TOLD);
 }
 
 static void fast_speaker_is_held_and_newest_is_kept(void **state)
@@ -202,6 +223,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(epoch_beats_sequence, setup, teardown),
 		cmocka_unit_test_setup_teardown(put_tells_whether_links_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			database_tells_whether_there_are_links_without_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(fast_speaker_is_held_and_newest_is_kept, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(unreachable_hub_is_forgotten_but_not_taken_back,

@@ -228,6 +228,7 @@ static void dial_of_another_hub_than_expected_is_rejected(void **state)
 	assert_int_equal(alpha.error, -EKEYREJECTED);
 	assert_int_equal(alpha.down_session, 2);
 	assert_int_equal(transport_counters(alpha.transport)->certificates_refused, 1);
+	assert_int_equal(transport_counters(alpha.transport)->refusals.n[TRUST_OTHER_HUB], 1);
 	wait_for(transport_counters(bravo.transport)->handshakes_failed == 1);
 	assert_int_equal(alpha.ups + bravo.ups + bravo.downs, 0);
 }

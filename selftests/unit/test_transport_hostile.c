@@ -419,6 +419,7 @@ static void refuses_more_than_the_leaf(void **state)
 	assert_false(foreign_connect(&how));
 	assert_int_equal(victim.ups, 0);
 	assert_int_equal(transport_counters(victim.transport)->certificates_refused, 1);
+	assert_int_equal(transport_counters(victim.transport)->refusals.n[TRUST_CHAIN], 1);
 	assert_still_serves();
 }
 

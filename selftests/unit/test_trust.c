@@ -5,44 +5,17 @@
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 
-#include "selftests/unit/samples.h"
+#include "selftests/unit/trust_fixture.h"
 
 #include "daemon/trust/cert_time.h"
 #include "daemon/trust/pem.h"
 #include "daemon/trust/spiffe.h"
-#include "daemon/trust/trust.h"
 
-#define MESH "example"
-
-/**
- * struct fixture - a room with one root, and a good certificate
- */
-struct fixture {
-	struct trust *trust;
-	struct trust_identity ret;
-	uint8_t root[CERT_MAX], cert[CERT_MAX];
-	size_t root_len, cert_len;
-};
-
-static int setup(void **state)
+/* As setup(), and what a failure may not touch. */
+static int setup_untouched(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->trust = trust_new(MESH);
-	f->root_len = sample_root(MESH, SAMPLE_ROOT, f->root);
-	f->cert_len = sample_cert(MESH, SAMPLE_ROOT, SAMPLE_HUB, f->cert);
-	assert_int_equal(trust_add_root(f->trust, f->root, f->root_len), 0);
-	f->ret.not_after_s = -7; /* untouched on failure */
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	trust_free(f->trust);
-	free(f);
+	setup(state);
+	((struct fixture *)*state)->ret.not_after_s = -7;
 	return 0;
 }
 
@@ -85,20 +58,6 @@ static size_t sign(const struct cert_content *content, uint8_t *der)
 	n = cert_write(content, seed, der, CERT_MAX);
 	assert_true(n > 0);
 	return (size_t)n;
-}
-
-/* A certificate whose signed part was changed and signed again by the root. */
-static void resign(uint8_t *der, size_t len)
-{
-	uint8_t seed[ED25519_SEED_LEN], pubkey[ED25519_PUBKEY_LEN];
-	struct cert cert;
-
-	assert_int_equal(cert_parse(der, len, &cert), 0);
-	sample_seed(SAMPLE_ROOT, seed);
-	sample_pubkey(SAMPLE_ROOT, pubkey);
-	assert_int_equal(ed25519_sign(seed, pubkey, NULL, cert.signed_part.bytes,
-				      cert.signed_part.len, (uint8_t *)cert.signature),
-			 0);
 }
 
 static uint8_t *find(uint8_t *der, size_t len, const void *bytes, size_t n)
@@ -482,6 +441,107 @@ static void verify_rejects_second_key_of_an_id(void **state)
 	assert_int_equal(verify(f, a, a_len, SAMPLE_NOW_S), -EADDRINUSE);
 }
 
+static size_t service_cert(struct fixture *f, uint8_t key, const char *service, uint8_t *der)
+{
+	struct issue_hub hub = request_for(f, key, 0x44);
+
+	hub.name = hub.service = service;
+	return sample_issue(&hub, der);
+}
+
+static void service_certificate_is_its_hubs_and_no_hub_certificate(void **state)
+{
+	struct fixture *f = *state;
+	struct trust_service service = {.name = "untouched"};
+	uint8_t der[CERT_MAX], pubkey[HUB_PUBKEY_LEN];
+	size_t len = service_cert(f, SAMPLE_HUB, "till", der);
+	struct hub_id hub, other = {{0x02, 1, 2, 3, 4, 5}};
+
+	sample_pubkey(SAMPLE_HUB, pubkey);
+	hub = hub_id_from_pubkey(pubkey);
+	/* The second round from the cache. */
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(trust_judge_hub(f->trust, der, len, SAMPLE_NOW_S, &f->ret),
+				 TRUST_NO_HUB);
+		assert_int_equal(trust_judge_service(f->trust, der, len, SAMPLE_NOW_S, &other,
+						     &service),
+				 TRUST_OTHER_HUB);
+		assert_int_equal(trust_judge_service(f->trust, f->cert, f->cert_len, SAMPLE_NOW_S,
+						     &hub, &service),
+				 TRUST_NO_SERVICE);
+		assert_int_equal(trust_judge_service(f->trust, der, len, SAMPLE_NOT_AFTER_S + 1,
+						     &hub, &service),
+				 TRUST_EXPIRED);
+		assert_int_equal(trust_judge_service(f->trust, der, len, SAMPLE_NOT_BEFORE_S - 1,
+						     &hub, &service),
+				 TRUST_NOT_YET);
+		assert_string_equal(service.name, round ? "till" : "untouched");
+		assert_int_equal(trust_judge_service(f->trust, der, len, SAMPLE_NOW_S, &hub,
+						     &service),
+				 TRUST_NOT_REFUSED);
+		assert_string_equal(service.name, "till");
+		assert_int_equal(trust_recheck(f->trust, service.digest, SAMPLE_NOW_S), 0);
+	}
+	assert_int_equal(trust_judge_service(f->trust, der, len - 1, SAMPLE_NOW_S, &hub, &service),
+			 TRUST_MALFORMED);
+	der[len - 1] ^= 1;
+	assert_int_equal(trust_judge_service(f->trust, der, len, SAMPLE_NOW_S, &hub, &service),
+			 TRUST_OTHER_ROOT);
+}
+
+static void service_uris_have_one_spelling(void **state)
+{
+	static const char *const bad[] = {
+		"spiffe://example/hub/02-11-22-33-44-55/service/",
+		"spiffe://example/hub/02-11-22-33-44-55/service/Till",
+		"spiffe://example/hub/02-11-22-33-44-55/service/-till",
+		"spiffe://example/hub/02-11-22-33-44-55/service/till/",
+		"spiffe://example/hub/02-11-22-33-44-55/service/a/service/b",
+		"spiffe://example/hub/02-11-22-33-44-55",
+		"spiffe://example/hub/02:11:22:33:44:55/service/till",
+		"spiffe://elsewhere/hub/02-11-22-33-44-55/service/till",
+		"spiffe://example/service/till",
+	};
+	const struct hub_id id = {{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
+	char longest[SPIFFE_SERVICE_MAX + 1], name[SPIFFE_SERVICE_MAX + 1], uri[SPIFFE_URI_SIZE];
+	struct hub_id back;
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	spiffe_format_service(MESH, &id, longest, uri);
+	assert_int_equal(spiffe_parse_service(MESH, (uint8_t *)uri, strlen(uri), &back, name), 0);
+	assert_string_equal(name, longest);
+	assert_true(hub_id_equal(&back, &id));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(spiffe_parse_service(MESH, (const uint8_t *)bad[i], strlen(bad[i]),
+						      &back, name),
+				 -EACCES);
+}
+
+/* What one run has seen another one remembers: the later key stays refused. */
+static void bindings_of_an_earlier_run_hold(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t a[CERT_MAX], b[CERT_MAX], pubkey[HUB_PUBKEY_LEN];
+	size_t a_len = numbered_cert(f, 2229450, a), b_len = numbered_cert(f, 10614371, b);
+
+	assert_false(trust_take_new_binding(f->trust, pubkey));
+	assert_int_equal(verify(f, a, a_len, SAMPLE_NOW_S), 0);
+	assert_true(trust_take_new_binding(f->trust, pubkey));
+	assert_memory_equal(pubkey, f->ret.pubkey, sizeof(pubkey));
+	assert_false(trust_take_new_binding(f->trust, pubkey));
+	f->ret.not_after_s = -7;
+	trust_free(f->trust);
+	f->trust = trust_new(MESH);
+	assert_int_equal(trust_add_root(f->trust, f->root, f->root_len), 0);
+	assert_int_equal(trust_bind(f->trust, pubkey), 0);
+	assert_int_equal(trust_bind(f->trust, pubkey), 0);
+	assert_false(trust_take_new_binding(f->trust, pubkey)); /* it is on the disk already */
+	assert_int_equal(verify(f, b, b_len, SAMPLE_NOW_S), -EADDRINUSE);
+	assert_int_equal(verify(f, a, a_len, SAMPLE_NOW_S), 0);
+	assert_false(trust_take_new_binding(f->trust, pubkey));
+}
+
 static void bindings_and_verdicts_are_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -530,21 +590,58 @@ static void add_root_rejects_others(void **state)
 	assert_int_equal(trust_add_root(f->trust, f->root, f->root_len), -EKEYREJECTED);
 }
 
+/*
+ * An authority that a root has signed, and a hub's certificate that it has signed: nothing is between
+ * root and hub.  Which of the two is revoked, and by whom, is no question then.
+ */
+static void intermediates_are_no_way_from_a_hub_to_a_root(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t middle[CERT_MAX], leaf[CERT_MAX], both[2 * CERT_MAX], seed[ED25519_SEED_LEN];
+	char uri[SPIFFE_URI_SIZE];
+	struct cert_content content = good_content(f, uri);
+	struct trust *trust = trust_new(MESH);
+	struct cert cert;
+	size_t middle_len;
+	int n;
+
+	content.is_ca = true;
+	content.common_name = "middle";
+	content.uri = "spiffe://" MESH;
+	sample_pubkey(SAMPLE_OTHER, content.pubkey);
+	middle_len = sign(&content, middle);
+	assert_int_equal(cert_parse(middle, middle_len, &cert), 0);
+	content = good_content(f, uri);
+	content.issuer = cert.subject;
+	memcpy(content.issuer_pubkey, cert.pubkey, sizeof(cert.pubkey));
+	sample_seed(SAMPLE_OTHER, seed);
+	n = cert_write(&content, seed, leaf, sizeof(leaf));
+	assert_true(n > 0);
+	assert_int_equal(trust_judge_hub(f->trust, leaf, (size_t)n, SAMPLE_NOW_S, &f->ret),
+			 TRUST_OTHER_ROOT);
+	assert_int_equal(trust_judge_hub(f->trust, middle, middle_len, SAMPLE_NOW_S, &f->ret),
+			 TRUST_AUTHORITY);
+	memcpy(both, leaf, (size_t)n);
+	memcpy(both + n, middle, middle_len);
+	assert_int_equal(trust_judge_hub(f->trust, both, (size_t)n + middle_len, SAMPLE_NOW_S,
+					 &f->ret),
+			 TRUST_MALFORMED);
+	assert_true(trust_add_root(f->trust, middle, middle_len) < 0); /* nor is it a root */
+	assert_true(trust_add_root(trust, middle, middle_len) < 0);
+	trust_free(trust);
+	assert_int_equal(verify(f, f->cert, f->cert_len, SAMPLE_NOW_S), 0);
+}
+
 static void issue_refuses_bad_requests(void **state)
 {
 	struct fixture *f = *state;
 	struct issue_root root = {.mesh = "Example", .not_after_s = 1};
-	struct issue_hub hub = {
-		.root_der = f->root,
-		.root_der_len = f->root_len,
-		.name = "hub-a",
-		.not_before_s = SAMPLE_NOT_BEFORE_S,
-		.not_after_s = SAMPLE_ROOT_AFTER_S + 99,
-	};
+	struct issue_hub hub = request_for(f, SAMPLE_HUB, 0x22);
 	struct cert cert;
 	uint8_t der[CERT_MAX];
 	int n;
 
+	hub.not_after_s = SAMPLE_ROOT_AFTER_S + 99;
 	assert_int_equal(issue_root(&root, der, sizeof(der)), -EINVAL);
 	root.mesh = "";
 	assert_int_equal(issue_root(&root, der, sizeof(der)), -EINVAL);
@@ -683,20 +780,13 @@ static void wolfssl_accepts_certificate_and_key(void **state)
 	WOLFSSL_CTX *ctx = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
 	uint8_t seed[ED25519_SEED_LEN];
 	char key[PEM_KEY_SIZE], cert[PEM_CERT_SIZE];
-	struct issue_hub hub = {
-		.root_der = f->root,
-		.root_der_len = f->root_len,
-		.name = "hub-a",
-		.not_before_s = time(NULL) - 60,
-		.not_after_s = time(NULL) + 3600,
-	};
+	struct issue_hub hub = request_for(f, SAMPLE_HUB, 0x22);
 	uint8_t der[CERT_MAX];
 	int key_len, cert_len, n;
 
-	sample_seed(SAMPLE_ROOT, hub.root_seed);
-	sample_pubkey(SAMPLE_HUB, hub.pubkey);
-	n = issue_hub(&hub, der, sizeof(der));
-	assert_true(n > 0);
+	hub.not_before_s = time(NULL) - 60;
+	hub.not_after_s = time(NULL) + 3600;
+	n = (int)sample_issue(&hub, der);
 	assert_int_equal(wolfSSL_CertManagerLoadCABuffer(manager, f->root, (long)f->root_len,
 							 WOLFSSL_FILETYPE_ASN1),
 			 WOLFSSL_SUCCESS);
@@ -717,8 +807,8 @@ static void wolfssl_accepts_certificate_and_key(void **state)
 
 static void every_error_has_its_sentence(void **state)
 {
-	static const int errors[] = {0,	      -EBADMSG,	   -EKEYREJECTED, -EKEYEXPIRED,
-				     -EACCES, -EADDRINUSE, -ENOSPC,	  -EINVAL};
+	static const int errors[] = {0,		  -EBADMSG, -EKEYREJECTED, -EKEYEXPIRED, -EACCES,
+				     -EADDRINUSE, -ENOSPC,  -EKEYREVOKED,  -EINVAL};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		for (size_t k = 0; k < i; k++)
@@ -726,7 +816,7 @@ static void every_error_has_its_sentence(void **state)
 						trust_error_text(errors[k]));
 }
 
-#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup_untouched, teardown)
 
 int main(void)
 {
@@ -751,9 +841,13 @@ int main(void)
 		WITH_FIXTURE(verify_rejects_zones_in_another_spelling),
 		WITH_FIXTURE(roots_have_no_zones),
 		WITH_FIXTURE(verify_rejects_second_key_of_an_id),
+		WITH_FIXTURE(service_certificate_is_its_hubs_and_no_hub_certificate),
+		WITH_FIXTURE(service_uris_have_one_spelling),
+		WITH_FIXTURE(bindings_of_an_earlier_run_hold),
 		WITH_FIXTURE(bindings_and_verdicts_are_bounded),
 		WITH_FIXTURE(add_root_accepts_pem_and_der_once),
 		WITH_FIXTURE(add_root_rejects_others),
+		WITH_FIXTURE(intermediates_are_no_way_from_a_hub_to_a_root),
 		WITH_FIXTURE(issue_refuses_bad_requests),
 		cmocka_unit_test(times_survive_a_round_trip),
 		cmocka_unit_test(time_reader_knows_dates_and_refuses_others),

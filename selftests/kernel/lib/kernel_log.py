@@ -35,13 +35,16 @@ class KernelLog:
 # kernel shows where it was.
 tolerates_no_memory = False
 NO_MEMORY = re.compile(r"page allocation failure|percpu: allocation failed|vmalloc error|"
-                       r"FAULT_INJECTION: forcing a failure")
+                       r"FAULT_INJECTION: forcing a failure|sysctl could not get directory: .* -12$")
 
 
 def complaints(rows):
     found, tolerated = [], -99
+    # A control group that reached its limit is a test's doing; a machine out of memory is not.
+    is_group_full = any("constraint=CONSTRAINT_MEMCG" in row for row in rows)
     for n, row in enumerate(rows):
-        if tolerates_no_memory and NO_MEMORY.search(row):
+        if tolerates_no_memory and NO_MEMORY.search(row) or \
+                is_group_full and "invoked oom-killer" in row:
             tolerated = n
         elif COMPLAINT.search(row) and not (row.strip() == "Call Trace:" and n - tolerated < 8):
             found.append(row)

@@ -51,6 +51,7 @@ class Peer(Hub):
         self.link_rx = frame.Material(material("lab-link", 1, number))
         self.seal_tx = frame.Material(material("lab-seal", number, 1)[:44])
         self.seal_rx = frame.Material(material("lab-seal", 1, number)[:44])
+        self.sender = frame.Material(material("lab-sender", number)[:44])
 
     def open(self):
         join_namespaces(self.hub.netns, f"to{self.number}", self.hub_address,
@@ -86,6 +87,12 @@ class Peer(Hub):
     def build_hop(self, inner, **fields):
         """A HOP frame: sealed with the link's own key."""
         return self.build(inner, key=self.link_tx, type=uapi.HM_TYPE_HOP, **fields)
+
+    def build_tree(self, inner, **fields):
+        """A TREE frame with this peer as its root: for the group of @inner unless told."""
+        fields.setdefault("dst", inner[:6] if inner[0] & 1 else b"\xff" * 6)
+        fields.setdefault("key", self.sender)
+        return self.build(inner, type=uapi.HM_TYPE_TREE, **fields)
 
     def build_probe(self, seq=1, tx_ns=1, echo_seq=0, echo_ns=0, held_ns=0, padded_seq=0,
                     probe_flags=0, plain=None, **fields):
@@ -198,10 +205,10 @@ class Lab:
                 "tx-udp-segmentation off")
             run(f"ip netns exec {self.hub.netns} ethtool -K to{n} gro on")
 
-    def route(self, routes=None):
+    def route(self, routes=None, trees=()):
         self.generation += 1
         self.hub.routes(routes if routes is not None else
-                        {p: p.number for p in self.peers.values()}, self.generation)
+                        {p: p.number for p in self.peers.values()}, self.generation, trees=trees)
 
     def transmit(self, inner):
         """Hand an Ethernet frame to hub 1's interface, as a program on it would."""

@@ -206,18 +206,23 @@ class Hub:
         self.request(uapi.HUBMESH_CMD_KEY_DEL, owner,
                      attr(uapi.HUBMESH_A_KEY, [attr(uapi.HUBMESH_A_KEY_PHASE, u8(phase))]))
 
-    def routes(self, routes, generation, frame_max=0):
-        """routes: {hub: link index, or (via list, backup)}; one whole transaction."""
-        nests = []
+    def routes(self, routes, generation, frame_max=0, trees=()):
+        """routes: {hub: link index, or (via list, backup)}; one whole transaction.
+
+        A third entry behind the backup is the hub where its tunnel ends.
+        @trees: attributes made by lib.trees.
+        """
+        nests = list(trees)
         for other, how in routes.items():
-            via, backup = how if isinstance(how, tuple) else ([how], 0)
+            via, backup, *end = how if isinstance(how, tuple) else ([how], 0)
             body = [attr(uapi.HUBMESH_A_ROUTE_HUB, other.id)]
             body += [attr(uapi.HUBMESH_A_ROUTE_NEXTHOP, [
                 attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(index)),
                 attr(uapi.HUBMESH_A_NEXTHOP_WEIGHT, u8(1))]) for index in via]
             if backup:
-                body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
-                                 [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+                body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP, [
+                    attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup)),
+                    *(attr(uapi.HUBMESH_A_NEXTHOP_TUNNEL, hub.id) for hub in end)]))
             if frame_max:
                 body.append(attr(uapi.HUBMESH_A_ROUTE_FRAME_MAX, u32(frame_max)))
             nests.append(attr(uapi.HUBMESH_A_ROUTES_ROUTE, body))

@@ -44,14 +44,16 @@ def routes(generation, flags, *entries):
     return attr(uapi.HUBMESH_A_ROUTES, fields + list(entries))
 
 
-def route(hub_id, *via, backup=None, weight=1):
+def route(hub_id, *via, backup=None, weight=1, tunnel=None):
     body = [attr(uapi.HUBMESH_A_ROUTE_HUB, hub_id)] if hub_id is not None else []
     body += [attr(uapi.HUBMESH_A_ROUTE_NEXTHOP, [
         attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(v)), attr(uapi.HUBMESH_A_NEXTHOP_WEIGHT, u8(weight))])
         for v in via]
     if backup is not None:
         body.append(attr(uapi.HUBMESH_A_ROUTE_BACKUP,
-                         [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))]))
+                         [attr(uapi.HUBMESH_A_NEXTHOP_LINK, u32(backup))] +
+                         ([] if tunnel is None else
+                          [attr(uapi.HUBMESH_A_NEXTHOP_TUNNEL, tunnel)])))
     return attr(uapi.HUBMESH_A_ROUTES_ROUTE, body)
 
 

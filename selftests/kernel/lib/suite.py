@@ -14,6 +14,7 @@ import threading
 
 from . import faults, kernel_log, ktap
 from .mesh import NETNS_DIR, netns_del, run, wait_for
+from .pace import scaled
 
 NEEDED_MODULES = ("udp_tunnel ip6_udp_tunnel ipv6 veth bridge 8021q dummy sch_netem nf_tables "
                   "af_packet act_vlan act_pedit cls_matchall aesni_intel gcm ctr chacha20poly1305 chacha_x86_64 poly1305_x86_64")
@@ -27,14 +28,17 @@ class Suite:
         sys.path.insert(0, folder)
 
     def files(self, names):
-        """[(short name, module)] of the test files that @names (or all) ask for."""
+        """[(short name, module)] of the test files that @names (or all) ask for.
+
+        In order of their names; files that say IS_LAST leave the kernel as others do not expect it.
+        """
         found = []
         for name in sorted(os.listdir(self.folder)):
             short = name[5:-3]
             if name.startswith("test_") and name.endswith(".py") and (
                     not names or any(n.split(".")[0] == short for n in names)):
                 found.append((short, importlib.import_module(name[:-3])))
-        return found
+        return sorted(found, key=lambda row: getattr(row[1], "IS_LAST", False))
 
     def run_file(self, report, log, short, module, tests):
         """One file: its tests between its setup() and teardown(), then the checks."""
@@ -111,7 +115,7 @@ def chosen_tests(short, module, names, options):
 
 def insert(module_file):
     # Patiently: a modprobe killed in a cipher's self-test makes the kernel complain.
-    run(f"modprobe -q -a {NEEDED_MODULES}", check=False, timeout=300)
+    run(f"modprobe -q -a {NEEDED_MODULES}", check=False, timeout=scaled(300))
     run(f"insmod {module_file}")
 
 

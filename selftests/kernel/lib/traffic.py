@@ -173,16 +173,21 @@ class Stream:
             self.stopping.wait(self.pause)
 
     def _receive(self):
+        """Until told to stop, all is here and nothing more comes; or for longer, if not all is."""
         self.rx.settimeout(0.2)
+        heard_at = time.monotonic()
         while True:
             try:
                 number = struct.unpack_from(">Q", self.rx.recv(65535))[0]
             except TimeoutError:
-                if self.stopping.is_set():
+                has_all = len(self.received) >= self.sent
+                if self.stopping.is_set() and \
+                        (has_all or time.monotonic() - heard_at > scaled(1)):
                     return
                 continue
             except OSError:
                 return
+            heard_at = time.monotonic()
             self.received.append(number)
             self.got_at[number] = time.monotonic()
 
