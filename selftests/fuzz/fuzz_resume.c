@@ -74,7 +74,7 @@ static void say_content(struct world *world, struct service *service, size_t n, 
 }
 
 /* Return: the first byte that is wanted; -1 all of it. */
-static int wanted(struct world *world)
+static int wanted(struct world *world, const struct service *service)
 {
 	const uint8_t *range;
 	int from;
@@ -84,6 +84,8 @@ static int wanted(struct world *world)
 	if (!range)
 		return -1;
 	from = atoi((const char *)range + 13); /* a line's end stands behind it */
+	if (service->is_wild && from >= CONTENT_LEN)
+		return CONTENT_LEN - 1; /* one before it had more to say */
 	assert(from >= 0 && from < CONTENT_LEN);
 	return from;
 }
@@ -96,7 +98,7 @@ static void answer(struct world *world, struct service *service, uint8_t step)
 
 	if (service->has_answered || !buffer_len(&world->asked))
 		return;
-	from = wanted(world);
+	from = wanted(world, service);
 	service->has_answered = true;
 	service->at = from < 0 ? 0 : (size_t)from;
 	service->is_chunked = from < 0 || step & STEP_CHUNKED;
