@@ -160,7 +160,7 @@ fuzz:
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang \
 		CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" targets
 
-tests: all sim fuzz $(B)/net/meshd_few_records
+tests: all sim fuzz $(addprefix $(B)/net/,meshd_few_records redirect connector)
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="$(SANITIZE)" unit net
 	@scripts/kmod 6.1 build/6.1 HUBMESH_SELFTEST=y
 	@scripts/kmod 6.12 build/6.12 HUBMESH_SELFTEST=y
