@@ -166,7 +166,7 @@ def clear_leftovers():
 def check_leftovers(allowed=frozenset()):
     """@allowed: of setup(), until teardown()."""
     try:
-        wait_for("no leftovers", lambda: not set(leftovers()) - allowed, 5)
+        wait_for("no leftovers", lambda: not set(leftovers()) - allowed, 20)
     except TimeoutError:
         left = sorted(set(leftovers()) - allowed)
         if not allowed:
