@@ -29,7 +29,7 @@ def test_stranger_is_refused_and_counted_and_disturbs_nobody():
                 before = a.drops()
                 forge_frames(rogue, a, at, FRAMES)
                 counted = lambda: sum(a.drops().get(n, 0) - before.get(n, 0)
-                                      for n in ("rx-hop-tag", "rx-link-unknown"))
+                                      for n in ("rx-hop-tag", "rx-hop-no-key", "rx-link-unknown"))
                 wait_for("forged frames are counted", lambda: counted() >= FRAMES, 10, 0.1)
                 expect(a.drops().get("rx-hop-tag"), "no forged frame met a hop tag")
                 expect_equal(counted(), FRAMES, "frames counted")

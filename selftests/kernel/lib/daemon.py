@@ -287,12 +287,13 @@ def silent(*ends):
 
 
 def forge_frames(rogue, target, address, n):
-    """@n frames of the right form from @rogue to @target, tagged with a key it does not have."""
+    """@n frames of the right form from @rogue to @target, tagged with a key it does not have, for
+    links that are there and are not, and each phase their keys may have come to."""
     guess = frame.Material(material("guess"))
     with inside(rogue.netns):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with sock:
         for i in range(1, n + 1):
-            header = frame.Header(link_index=i % 4, hop_seq=i, counter=i, dst=mac(target.id),
-                                  src=mac(rogue.id))
+            header = frame.Header(link_index=i % 8, hop_phase=i // 8 % 4, hop_seq=i, counter=i,
+                                  dst=mac(target.id), src=mac(rogue.id))
             sock.sendto(frame.seal(header, guess, guess, bytes(64)), (address, uapi.HM_PORT_DATA))
