@@ -265,15 +265,16 @@ def versions_of(hub):
 
 
 def upgrade_who_serves(story, hubs, requests, providers):
-    """Offer the bad version where the lease is.  One that has just moved stays where it is; when
-    that hub has it as well, the lease ends and one of the two is taken."""
-    for _ in range(2):
+    """Offer the bad version where the lease is.  One that has just moved stays where it is: then
+    the hub it has left goes back, and the other is next."""
+    for _ in range(3):
         hub = hubs[hub_of(requests.wait_served_by(from_others_than("nobody"), 30))]
         providers.offer(story, hub, BAD)
         with contextlib.suppress(TimeoutError):
             wait_for("the bad version has answered",
                      lambda: any(BAD in page for page in list(requests.answers)), 20, 0.05)
             return
+        providers.offer(story, hub, GOOD)
     raise AssertionError("nobody took the bad version")
 
 
